@@ -1,0 +1,81 @@
+"""The element types of tensors: how they are stored, and what they are computed in."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+import ml_dtypes
+import numpy as np
+from numpy.typing import DTypeLike
+
+from edgesite.errors import UnsupportedTypeError
+
+
+class DType(Enum):
+    """An element type; the value is numpy's name for it."""
+
+    FLOAT16 = "float16"
+    BFLOAT16 = "bfloat16"
+    FLOAT32 = "float32"
+    FLOAT64 = "float64"
+    INT8 = "int8"
+    INT16 = "int16"
+    INT32 = "int32"
+    INT64 = "int64"
+    UINT8 = "uint8"
+    UINT16 = "uint16"
+    UINT32 = "uint32"
+    UINT64 = "uint64"
+    BOOL = "bool"
+
+    @classmethod
+    def of(cls, dtype: DTypeLike) -> DType:
+        """Return the element type that numpy calls `dtype`.
+
+        Raises UnsupportedTypeError for a type the compiler has no representation of.
+        """
+        name = np.dtype(dtype).name
+        try:
+            return cls(name)
+        except ValueError:
+            known = ", ".join(member.value for member in cls)
+            raise UnsupportedTypeError(f"dtype {name}: not supported; supported are {known}") from None
+
+    @property
+    def numpy(self) -> np.dtype[np.generic]:
+        """The numpy dtype of stored elements."""
+        return np.dtype(ml_dtypes.bfloat16 if self is DType.BFLOAT16 else self.value)
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of one stored element."""
+        return self.numpy.itemsize
+
+    @property
+    def bits(self) -> int:
+        """Bits of one stored element; a bool counts 8."""
+        return 8 * self.size_bytes
+
+    @property
+    def is_float(self) -> bool:
+        """Whether elements are floating point."""
+        return self in _FLOATS
+
+    @property
+    def is_unsigned(self) -> bool:
+        """Whether elements are unsigned integers (a bool is not)."""
+        return self.value.startswith("uint")
+
+    @property
+    def is_integer(self) -> bool:
+        """Whether elements are integers, signed or not (a bool is not)."""
+        return not self.is_float and self is not DType.BOOL
+
+    def __str__(self) -> str:
+        return self.value
+
+
+_FLOATS = frozenset({DType.FLOAT16, DType.BFLOAT16, DType.FLOAT32, DType.FLOAT64})
+
+INDEX = DType.INT32
+"""The type of index arithmetic: wasm addresses have 32 bits."""

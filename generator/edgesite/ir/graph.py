@@ -1,0 +1,174 @@
+"""A program: primitives in order, from input values to output values.
+
+The primitives are few, because every target implements each of them once:
+
+    Map      out[i] = body(i)                               one expression per element
+    Reduce   out[i] = finish(combine over r of body(i, r))  sums, windows, contractions
+    Scan     out[i] = combine of body along an axis so far  cumulative sums
+    Scatter  out = base; out[where(u)] = body(u), u in order
+
+An expression reads values at any index, so reshapes, slices, pads, broadcasts,
+gathers and casts are all Maps, and matrix products and convolutions are Reduces
+whose body is a product of two reads (`edgesite.ir.contraction` recognises them).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+import numpy as np
+
+from edgesite.errors import InternalError
+from edgesite.ir.expr import Expr, Value
+
+Array = np.ndarray[tuple[int, ...], np.dtype[np.generic]]
+
+COMBINES = frozenset({"sum", "prod", "max", "min", "argmax", "argmin"})
+
+
+@dataclass(frozen=True)
+class Node:
+    """One primitive; `origin` names the operator of the model it comes from."""
+
+    output: Value
+    body: Expr
+    origin: str = field(default="", compare=False)
+
+    @property
+    def expressions(self) -> tuple[Expr, ...]:
+        """Every expression of the node."""
+        return (self.body,)
+
+    @cached_property
+    def inputs(self) -> tuple[Value, ...]:
+        """The values the node reads, in the order it reads them first."""
+        loads = (load.value for expr in self.expressions for load in expr.loads)
+        return tuple(dict.fromkeys(loads))
+
+
+@dataclass(frozen=True)
+class Map(Node):
+    """out[i...] = body, with Axis(k) running over axis k of the output."""
+
+
+@dataclass(frozen=True)
+class Reduce(Node):
+    """out[i...] = finish of the body combined over the reduction axes.
+
+    `extent` holds the sizes of the reduction axes; in `body` they are numbered on
+    from the rank of the output. "sum" to "min" combine values of the body's dtype;
+    "argmax" and "argmin" give the INT64 position along the only reduction axis, the
+    first of equals (`last` takes the last). `finish`, when there is one, is the
+    epilogue: an expression over Result() and reads at the output's axes.
+    """
+
+    combine: str = "sum"
+    extent: tuple[int, ...] = ()
+    finish: Expr | None = None
+    last: bool = False
+
+    @property
+    def expressions(self) -> tuple[Expr, ...]:
+        return (self.body,) if self.finish is None else (self.body, self.finish)
+
+
+@dataclass(frozen=True)
+class Scan(Node):
+    """out[i...] = the body combined ("sum", "prod") along `axis` up to and including i.
+
+    `exclusive` leaves the element itself out; `reverse` runs from the end.
+    """
+
+    axis: int = 0
+    combine: str = "sum"
+    exclusive: bool = False
+    reverse: bool = False
+
+
+@dataclass(frozen=True)
+class Scatter(Node):
+    """out = base, then for every update point u in order: out[where(u)] = body(u).
+
+    `extent` is the iteration space of the updates, Axis(k) running over it; `where`
+    holds one INDEX expression per axis of the output. `combine` is "set", "sum",
+    "prod", "max" or "min". An index outside of the output is not written.
+    """
+
+    base: Expr | None = None
+    where: tuple[Expr, ...] = ()
+    extent: tuple[int, ...] = ()
+    combine: str = "set"
+
+    @property
+    def expressions(self) -> tuple[Expr, ...]:
+        base = () if self.base is None else (self.base,)
+        return (*base, *self.where, self.body)
+
+
+@dataclass(frozen=True)
+class Graph:
+    """A program. Constants hold the arrays of the values that no node computes."""
+
+    inputs: tuple[Value, ...]
+    outputs: tuple[Value, ...]
+    nodes: tuple[Node, ...]
+    constants: Mapping[Value, Array]
+
+    @cached_property
+    def producers(self) -> dict[Value, Node]:
+        """The node that computes each value."""
+        return {node.output: node for node in self.nodes}
+
+    @cached_property
+    def readers(self) -> dict[Value, tuple[Node, ...]]:
+        """The nodes that read each value."""
+        found: dict[Value, list[Node]] = {}
+        for node in self.nodes:
+            for value in node.inputs:
+                found.setdefault(value, []).append(node)
+        return {value: tuple(nodes) for value, nodes in found.items()}
+
+    def with_nodes(self, nodes: Iterable[Node]) -> Graph:
+        """The same program made of other nodes; what nothing reads any more is dropped."""
+        kept = _needed(tuple(nodes), self.outputs)
+        read = {value for node in kept for value in node.inputs} | set(self.outputs)
+        constants = {value: array for value, array in self.constants.items() if value in read}
+        return replace(self, nodes=kept, constants=constants)
+
+
+def _needed(nodes: tuple[Node, ...], outputs: tuple[Value, ...]) -> tuple[Node, ...]:
+    needed = set(outputs)
+    kept: list[Node] = []
+    for node in reversed(nodes):
+        if node.output in needed:
+            needed.update(node.inputs)
+            kept.append(node)
+    return tuple(reversed(kept))
+
+
+def verify(graph: Graph) -> Graph:
+    """Return the graph if it is well formed.
+
+    Raises InternalError when a value is read before it is made, made twice, or read
+    with the wrong number of indices or dtype.
+    """
+    made = {*graph.inputs, *graph.constants}
+    for value, array in graph.constants.items():
+        if array.shape != value.shape or array.dtype != value.dtype.numpy:
+            raise InternalError(f"constant {value} holds {array.dtype}{list(array.shape)}")
+    for node in graph.nodes:
+        for expr in node.expressions:
+            for load in expr.loads:
+                if load.value not in made:
+                    raise InternalError(f"{node.output.name} reads {load.value.name} too early")
+                if len(load.index) != load.value.rank or load.dtype is not load.value.dtype:
+                    raise InternalError(f"{node.output.name} misreads {load.value.name}")
+        if node.output in made:
+            raise InternalError(f"{node.output.name} is made twice")
+        made.add(node.output)
+    for value in graph.outputs:
+        if value not in made:
+            raise InternalError(f"output {value.name} is never made")
+    return graph

@@ -1,0 +1,351 @@
+"""How programs are written: tensors that record what is done to them.
+
+Operators receive tensors and return tensors. Python's operators work as in numpy,
+broadcasting included; `compute`, `reduce`, `scan` and `scatter` make any primitive
+from a function of the axes. A tensor whose elements are known keeps them in
+`constant`, which is how operators read shapes, axes and other small operands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TypeGuard
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from edgesite.errors import InternalError, UnsupportedShapeError
+from edgesite.ir.dtypes import INDEX, DType
+from edgesite.ir.expr import Axis, Expr, Load, Value, all_of, binary, const, index, select, unary
+from edgesite.ir.graph import Array, Graph, Map, Node, Reduce, Scan, Scatter
+from edgesite.ir.simplify import simplify
+
+Body = Callable[..., Expr]
+Position = Expr | int
+
+
+@dataclass
+class Builder:
+    """Collects the nodes of one program while operators run."""
+
+    nodes: list[Node] = field(default_factory=list)
+    constants: dict[Value, Array] = field(default_factory=dict)
+    inputs: list[Value] = field(default_factory=list)
+    origin: str = ""
+    """The operator of the model that is being expressed, for messages and listings."""
+
+    def input(self, name: str, shape: Sequence[int], dtype: DType) -> Tensor:
+        """A tensor the caller provides at run time."""
+        value = Value(name, tuple(shape), dtype)
+        self.inputs.append(value)
+        return Tensor(self, value)
+
+    def constant(self, array: ArrayLike, dtype: DType | None = None) -> Tensor:
+        """A tensor whose elements are known now."""
+        known: Array = np.asarray(array, None if dtype is None else dtype.numpy)
+        value = Value(f"c{len(self.constants)}", known.shape, DType.of(known.dtype))
+        self.constants[value] = known
+        return Tensor(self, value)
+
+    def fresh(self, shape: Sequence[int], dtype: DType) -> Value:
+        """A new value, named after its place in the program."""
+        return Value(f"t{len(self.nodes)}", tuple(int(extent) for extent in shape), dtype)
+
+    def append(self, node: Node) -> Tensor:
+        """Record a node and give its output."""
+        self.nodes.append(node)
+        return Tensor(self, node.output)
+
+    def compute(self, shape: Sequence[int], body: Body) -> Tensor:
+        """A Map: `body` gets one Axis per axis of `shape` and returns the element there."""
+        expr = simplify(body(*_axes(shape)))
+        return self.append(Map(self.fresh(shape, expr.dtype), expr, self.origin))
+
+    def graph(self, outputs: Sequence[Tensor]) -> Graph:
+        """The program that computes `outputs`."""
+        whole = Graph(
+            tuple(self.inputs),
+            tuple(tensor.value for tensor in outputs),
+            tuple(self.nodes),
+            self.constants,
+        )
+        return whole.with_nodes(self.nodes)
+
+
+@dataclass(frozen=True, eq=False)
+class Tensor:
+    """A value under construction, with what one can do to it."""
+
+    builder: Builder
+    value: Value
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The size of every axis; sizes are always known."""
+        return self.value.shape
+
+    @property
+    def dtype(self) -> DType:
+        """The element type."""
+        return self.value.dtype
+
+    @property
+    def rank(self) -> int:
+        """The number of axes."""
+        return self.value.rank
+
+    @property
+    def size(self) -> int:
+        """The number of elements."""
+        return self.value.size
+
+    @property
+    def constant(self) -> Array | None:
+        """The elements, if they are known when the model is compiled."""
+        return self.builder.constants.get(self.value)
+
+    def known(self, what: str) -> Array:
+        """The elements of an operand that must be known when the model is compiled.
+
+        Raises UnsupportedShapeError, calling the operand `what`, when they are not.
+        """
+        if self.constant is None:
+            raise UnsupportedShapeError(
+                f"{what} is computed at run time; fix the input it follows from "
+                "with compile(..., constants={name: value})"
+            )
+        return self.constant
+
+    def like(self, array: ArrayLike, dtype: DType | None = None) -> Tensor:
+        """A constant in the same program; a Python number takes this tensor's dtype."""
+        if dtype is None and isinstance(array, bool | int | float):
+            dtype = self.dtype
+        return self.builder.constant(array, dtype)
+
+    def at(self, *position: Position) -> Expr:
+        """The element at a position, to be used in the body of a primitive."""
+        if len(position) != self.rank:
+            raise InternalError(f"{len(position)} indices into {self.value}")
+        return Load(self.dtype, self.value, tuple(_index(p) for p in position))
+
+    def at_or(self, fill: float | bool, *position: Position) -> Expr:
+        """The element at a position, or `fill` where that lies outside."""
+        where = [_index(p) for p in position]
+        inside = all_of(
+            [
+                test
+                for p, extent in zip(where, self.shape, strict=True)
+                for test in (p >= 0, p < extent)
+            ]
+        )
+        element = self.at(*where)
+        return element if inside is None else select(inside, element, const(fill, self.dtype))
+
+    def broadcast_at(self, *position: Position) -> Expr:
+        """The element at a position of a shape this tensor broadcasts to, as in numpy."""
+        own = position[len(position) - self.rank :]
+        return self.at(*(0 if n == 1 else p for p, n in zip(own, self.shape, strict=True)))
+
+    def compute(self, shape: Sequence[int], body: Body) -> Tensor:
+        """A Map in the same program; see Builder.compute."""
+        return self.builder.compute(shape, body)
+
+    def view(self, shape: Sequence[int], position: Callable[..., Sequence[Position]]) -> Tensor:
+        """Elements of this tensor rearranged: out[i...] = self[position(i...)]."""
+        return self.compute(shape, lambda *axes: self.at(*position(*axes)))
+
+    def reduce(
+        self,
+        shape: Sequence[int],
+        extent: Sequence[int],
+        body: Body,
+        combine: str = "sum",
+        *,
+        last: bool = False,
+    ) -> Tensor:
+        """A Reduce in the same program; `body` gets the output's axes, then the reduction's."""
+        expr = simplify(body(*_axes([*shape, *extent])))
+        dtype = DType.INT64 if combine.startswith("arg") else expr.dtype
+        value = self.builder.fresh(shape, dtype)
+        origin = self.builder.origin
+        node = Reduce(value, expr, origin, combine, tuple(extent), last=last)
+        return self.builder.append(node)
+
+    def scan(
+        self, axis: int, combine: str = "sum", *, exclusive: bool = False, reverse: bool = False
+    ) -> Tensor:
+        """A Scan of this tensor along an axis."""
+        expr = self.at(*_axes(self.shape))
+        value = self.builder.fresh(self.shape, self.dtype)
+        node = Scan(value, expr, self.builder.origin, axis, combine, exclusive, reverse)
+        return self.builder.append(node)
+
+    def scatter(
+        self,
+        extent: Sequence[int],
+        where: Callable[..., Sequence[Position]],
+        body: Body,
+        combine: str = "set",
+    ) -> Tensor:
+        """A Scatter of updates into a copy of this tensor."""
+        axes = _axes(extent)
+        value = self.builder.fresh(self.shape, self.dtype)
+        node = Scatter(
+            value,
+            simplify(body(*axes)),
+            self.builder.origin,
+            self.at(*_axes(self.shape)),
+            tuple(simplify(_index(p)) for p in where(*axes)),
+            tuple(extent),
+            combine,
+        )
+        return self.builder.append(node)
+
+    def cast(self, dtype: DType) -> Tensor:
+        """The same elements in another dtype."""
+        if dtype is self.dtype:
+            return self
+        if self.constant is not None and not self.dtype.is_float:
+            return self.like(self.constant.astype(dtype.numpy))
+        return elementwise(lambda x: x.cast(dtype), self)
+
+    def reshape(self, shape: Sequence[int]) -> Tensor:
+        """The same elements in row-major order under another shape of equal size."""
+        if tuple(shape) == self.shape:
+            return self
+        if self.constant is not None:
+            return self.like(self.constant.reshape(tuple(shape)))
+        return self.view(shape, lambda *axes: unflatten(flatten(axes, shape), self.shape))
+
+    def transpose(self, perm: Sequence[int]) -> Tensor:
+        """The axes in another order: axis k of the result is axis perm[k]."""
+        if list(perm) == list(range(self.rank)):
+            return self
+        if self.constant is not None:
+            return self.like(np.ascontiguousarray(self.constant.transpose(tuple(perm))))
+        inverse = [list(perm).index(axis) for axis in range(self.rank)]
+        shape = [self.shape[axis] for axis in perm]
+        return self.view(shape, lambda *axes: [axes[k] for k in inverse])
+
+    def expand(self, shape: Sequence[int]) -> Tensor:
+        """This tensor broadcast to `shape`, as numpy.broadcast_to does."""
+        if tuple(shape) == self.shape:
+            return self
+        return self.compute(shape, self.broadcast_at)
+
+    def __add__(self, other: TensorLike) -> Tensor:
+        return _arithmetic("add", self, other)
+
+    def __radd__(self, other: TensorLike) -> Tensor:
+        return _arithmetic("add", other, self)
+
+    def __sub__(self, other: TensorLike) -> Tensor:
+        return _arithmetic("sub", self, other)
+
+    def __rsub__(self, other: TensorLike) -> Tensor:
+        return _arithmetic("sub", other, self)
+
+    def __mul__(self, other: TensorLike) -> Tensor:
+        return _arithmetic("mul", self, other)
+
+    def __rmul__(self, other: TensorLike) -> Tensor:
+        return _arithmetic("mul", other, self)
+
+    def __truediv__(self, other: TensorLike) -> Tensor:
+        return _arithmetic("div", self, other)
+
+    def __rtruediv__(self, other: TensorLike) -> Tensor:
+        return _arithmetic("div", other, self)
+
+    def __lt__(self, other: TensorLike) -> Tensor:
+        return _arithmetic("lt", self, other)
+
+    def __le__(self, other: TensorLike) -> Tensor:
+        return _arithmetic("le", self, other)
+
+    def __gt__(self, other: TensorLike) -> Tensor:
+        return _arithmetic("gt", self, other)
+
+    def __ge__(self, other: TensorLike) -> Tensor:
+        return _arithmetic("ge", self, other)
+
+    def __neg__(self) -> Tensor:
+        return elementwise(lambda x: -x, self)
+
+
+TensorLike = Tensor | int | float | bool
+
+
+def _is_tensor(x: TensorLike) -> TypeGuard[Tensor]:
+    return isinstance(x, Tensor)
+
+
+def _axes(shape: Sequence[int]) -> list[Expr]:
+    return [Axis(INDEX, number, int(extent)) for number, extent in enumerate(shape)]
+
+
+def _index(position: Position) -> Expr:
+    if not isinstance(position, Expr):
+        return index(position)
+    return position.cast(INDEX)
+
+
+def broadcast_shape(*shapes: Sequence[int]) -> tuple[int, ...]:
+    """The shape numpy broadcasts `shapes` to.
+
+    Raises UnsupportedShapeError when they do not fit together.
+    """
+    try:
+        return np.broadcast_shapes(*(tuple(shape) for shape in shapes))
+    except ValueError:
+        listed = " and ".join(str(list(shape)) for shape in shapes)
+        raise UnsupportedShapeError(f"shapes {listed} do not broadcast together") from None
+
+
+def elementwise(function: Callable[..., Expr], *tensors: Tensor) -> Tensor:
+    """A Map of `function` over tensors that broadcast together."""
+    shape = broadcast_shape(*(tensor.shape for tensor in tensors))
+    return tensors[0].compute(
+        shape, lambda *axes: function(*(tensor.broadcast_at(*axes) for tensor in tensors))
+    )
+
+
+def _arithmetic(op: str, a: TensorLike, b: TensorLike) -> Tensor:
+    if _is_tensor(a) and _is_tensor(b):
+        return elementwise(lambda x, y: binary(op, x, y), a, b)
+    if _is_tensor(a):
+        return elementwise(lambda x: binary(op, x, b), a)
+    if _is_tensor(b):
+        return elementwise(lambda x: binary(op, a, x), b)
+    raise InternalError(f"{op} of two numbers")
+
+
+def apply(op: str, x: Tensor) -> Tensor:
+    """A unary operation of `edgesite.ir.expr.UNARY` on every element."""
+    return elementwise(lambda e: unary(op, e), x)
+
+
+def where(condition: Tensor, a: Tensor, b: Tensor) -> Tensor:
+    """`a` where the condition holds, else `b`; all three broadcast."""
+    return elementwise(select, condition, a, b)
+
+
+def flatten(position: Sequence[Position], shape: Sequence[int]) -> Expr:
+    """The row-major index of a position in `shape`."""
+    flat: Expr = index(0)
+    for p, extent in zip(position, shape, strict=True):
+        flat = flat * int(extent) + _index(p)
+    return simplify(flat)
+
+
+def unflatten(flat: Position, shape: Sequence[int]) -> list[Expr]:
+    """The position in `shape` of a row-major index."""
+    rest = _index(flat)
+    position: list[Expr] = []
+    stride = int(np.prod(shape, dtype=np.int64))
+    for extent in shape:
+        stride //= max(int(extent), 1)
+        position.append(simplify(rest // max(stride, 1)))
+        rest = simplify(rest % max(stride, 1))
+    return position

@@ -1,0 +1,78 @@
+"""The table of operators: which function expresses which ONNX operator, from which version on."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from edgesite.errors import InternalError, UnsupportedOperatorError
+from edgesite.ir import Tensor
+
+Outputs = Tensor | tuple[Tensor, ...]
+Function = Callable[..., Outputs]
+
+_TABLE: dict[tuple[str, str], dict[int, Function]] = {}
+
+
+def operator(*names: str, since: int = 1, domain: str = "") -> Callable[[Function], Function]:
+    """Register a function as the meaning of ONNX operators.
+
+    The function takes the operator's inputs as tensors (None where an optional one is
+    omitted) and its attributes as keyword arguments under ONNX's names with ONNX's
+    defaults; it returns a tensor, or a tuple of as many as the node has outputs. A
+    keyword argument `outputs`, when it has one, receives the number of outputs that
+    are used. `since` is the first version of the operator the function is right for;
+    a later registration takes over from its own version on.
+    """
+
+    def register(function: Function) -> Function:
+        for name in names:
+            versions = _TABLE.setdefault((domain, name), {})
+            if since in versions:
+                raise InternalError(f"{name} is registered twice since version {since}")
+            versions[since] = function
+        return function
+
+    return register
+
+
+def find(domain: str, name: str, version: int) -> Function | None:
+    """The function for an operator at its version in the model, or None."""
+    versions = _TABLE.get((domain, name), {})
+    fitting = [since for since in versions if since <= version]
+    return versions[max(fitting)] if fitting else None
+
+
+def is_supported(domain: str, name: str) -> bool:
+    """Whether an operator has a meaning at any version."""
+    return (domain, name) in _TABLE
+
+
+def names() -> list[tuple[str, str]]:
+    """Every operator in the table, as (domain, name), sorted."""
+    return sorted(_TABLE)
+
+
+def call(
+    function: Function,
+    inputs: Sequence[Tensor | None],
+    attributes: Mapping[str, Any],
+    outputs: int,
+) -> tuple[Tensor, ...]:
+    """Express one node.
+
+    Raises UnsupportedOperatorError for an attribute the function does not know.
+    """
+    parameters = inspect.signature(function).parameters
+    keywords = dict(attributes)
+    if "outputs" in parameters:
+        keywords["outputs"] = outputs
+    unknown = [name for name in keywords if name not in parameters]
+    if unknown:
+        raise UnsupportedOperatorError(f"attribute {', '.join(sorted(unknown))} is not supported")
+    result = function(*inputs, **keywords)
+    results = result if isinstance(result, tuple) else (result,)
+    if len(results) < outputs:
+        raise UnsupportedOperatorError(f"output {len(results) + 1} is not supported")
+    return results
