@@ -1,0 +1,46 @@
+/**
+ * The manifest of a compiled model, as `generator/edgesite/targets/manifest.py` writes it.
+ * Types only: this file leaves nothing in a bundle.
+ */
+
+export type Target = "simd" | "relaxed";
+
+/** numpy's names; float16 travels as its raw bits, bool as one byte. */
+export type DType =
+  | "float16" | "float32" | "float64"
+  | "int8" | "int16" | "int32" | "int64"
+  | "uint8" | "uint16" | "uint32" | "uint64"
+  | "bool";
+
+/** A tensor at a fixed place of the module's memory, in ONNX's own row-major layout. */
+export interface TensorPlace {
+  readonly name: string;
+  readonly dtype: DType;
+  readonly shape: readonly number[];
+  /** Bytes from the start of memory. */
+  readonly offset: number;
+  readonly size_bytes: number;
+}
+
+export interface FileEntry {
+  /** Relative to the folder of the manifest. */
+  readonly file: string;
+  readonly size_bytes: number;
+  readonly sha256: string;
+}
+
+export interface Manifest {
+  readonly format: number;
+  readonly edgesite: string;
+  readonly inputs: readonly TensorPlace[];
+  readonly outputs: readonly TensorPlace[];
+  readonly memory_pages: number;
+  readonly weights: FileEntry & { readonly offset: number };
+  readonly modules: Readonly<Record<Target, FileEntry>>;
+  readonly source: {
+    readonly sha256: string;
+    readonly opset: number;
+    readonly parameters: number;
+    readonly macs: number;
+  };
+}

@@ -1,0 +1,119 @@
+/**
+ * The seam between a demo page, its script and its worker. Types only.
+ *
+ * `site/render.py` writes `PageData` as JSON into `<script type="application/json"
+ * id="edgesite-demo">`; `ui/page.ts` reads it and hands it to `createPredictor`.
+ * Every URL in it is relative to the page.
+ */
+
+import type { Manifest, Target } from "./manifest";
+
+export type Filter = "nearest" | "box" | "bilinear" | "hamming" | "bicubic" | "lanczos";
+
+/** The `ImageInput` of `site/images.py`: how a picture becomes the model's input. */
+export interface ImageInput {
+  /** The name of the model's input. */
+  readonly name: string;
+  readonly width: number;
+  readonly height: number;
+  readonly layout: "NCHW" | "NHWC";
+  readonly color: "RGB" | "BGR" | "GRAY";
+  readonly dtype: "float32" | "uint8";
+  readonly resize: {
+    readonly fit: "crop" | "contain" | "stretch";
+    readonly filter: Filter;
+    /** Bring the shorter side to this many pixels, then cut the centre; takes the place of fit. */
+    readonly shorter: number | null;
+  };
+  /** RGB behind transparent pixels and beside a contained picture. */
+  readonly background: readonly [number, number, number];
+  /** Value = (byte * scale - mean) / std; mean and std per channel in the order of `color`. */
+  readonly scale: number;
+  readonly mean: readonly number[];
+  readonly std: readonly number[];
+  /** Centre the ink of a drawing as MNIST did, its longer side `size` pixels; instead of resize.fit. */
+  readonly centre: { readonly size: number } | null;
+}
+
+export type Activation = "softmax" | "sigmoid" | "none";
+
+/** Ways to give a picture; a bundle may know more of them than a page has switched on. */
+export type InputKind = "upload" | "draw";
+
+/** Index into `labels`, probability. */
+export type Answer = readonly [index: number, probability: number];
+
+export interface ExampleData {
+  readonly name: string;
+  readonly caption: string;
+  readonly url: string;
+  readonly width: number;
+  readonly height: number;
+  /** The top answers computed by the build, best first. */
+  readonly answers: readonly Answer[];
+}
+
+export interface ProofData {
+  readonly samples: number;
+  readonly max_difference: number;
+  readonly top1_agreement: number;
+  readonly onnxruntime: string;
+  readonly targets: readonly Target[];
+}
+
+export interface Size {
+  readonly raw: number;
+  readonly gzip: number;
+}
+
+export interface PageData {
+  readonly manifest: Manifest;
+  /** Folder of the model's files: empty, or ending in a slash. */
+  readonly base: string;
+  /** The worker's script. */
+  readonly worker: string;
+  readonly input: ImageInput;
+  readonly labels: readonly string[];
+  readonly activation: Activation;
+  readonly top: number;
+  readonly threshold: number | null;
+  readonly examples: readonly ExampleData[];
+  readonly inputs: readonly InputKind[];
+  readonly proof: ProofData;
+  /** Bytes the page makes a visitor load; script is page and worker together. */
+  readonly bytes: Readonly<Record<"script" | "weights" | Target, Size>>;
+}
+
+/** Straight (not premultiplied) RGBA, 8 bits each, row by row. */
+export interface Picture {
+  readonly width: number;
+  readonly height: number;
+  readonly rgba: Uint8ClampedArray;
+}
+
+/** What can be predicted on. A file is decoded in the worker; an ImageBitmap is given away. */
+export type Source = Blob | ImageBitmap | Picture;
+
+export interface Prediction {
+  /** One value per label, after the activation. */
+  readonly values: Float32Array;
+  /** What the model sees. */
+  readonly seen: Picture;
+  /** Milliseconds. */
+  readonly ms: { readonly decode: number; readonly prepare: number; readonly run: number };
+  readonly target: Target;
+}
+
+export interface Predictor {
+  /** Settles when the model is loaded; rejects with a sentence for the visitor. */
+  readonly ready: Promise<void>;
+  /**
+   * Predictions run one after the other, in the order asked for. Rejects with an `Error`
+   * whose message is a sentence for the visitor; the predictor stays usable.
+   */
+  predict(source: Source): Promise<Prediction>;
+  close(): void;
+}
+
+/** Bytes of the model's files so far, and of all of them. */
+export type Progress = (loaded: number, total: number) => void;
