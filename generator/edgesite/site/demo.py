@@ -94,7 +94,7 @@ class DemoPage:
     """How many classes an answer shows."""
 
     threshold: float | None
-    """Classes below this probability are not shown; None shows the top classes whatever they are."""
+    """Classes below this probability are not shown; None shows the top ones whatever they are."""
 
     inputs_enabled: tuple[str, ...]
     """The ways to give a picture, in the author's order: "upload", "draw"."""
