@@ -1,0 +1,1 @@
+"""Demos and a theme in, a folder of pages out."""

@@ -1,0 +1,363 @@
+"""What `edgesite.yaml` and `demo.yaml` may say: one class per block.
+
+The text under a field is its documentation, in the JSON schema too. Validators raise
+ValueError with `what; what to do`; where in the file is added by `validate`.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+
+from edgesite.site.wording import described
+
+
+class Block(BaseModel):
+    """A block of a configuration file: known keys only."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False
+    )
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _a_colour(value: object) -> object:
+    if value is None:
+        raise ValueError('got nothing; a colour starts with # and needs quotes: "#0b7285"')
+    if isinstance(value, str) and not re.fullmatch(r"#([0-9a-fA-F]{3}|[0-9a-fA-F]{6})", value):
+        raise ValueError(f'got {described(value)}; write a colour as "#0b7285"')
+    return value
+
+
+def _not_empty(text: str) -> str:
+    if not text:
+        raise ValueError("is empty; write a few words")
+    return text
+
+
+def _a_slug(text: str) -> str:
+    if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", text):
+        raise ValueError(f"got {described(text)}; use lower-case letters, digits and single dashes")
+    return text
+
+
+def _a_language(text: str) -> str:
+    if not re.fullmatch(r"[a-zA-Z]{2,8}(-[a-zA-Z0-9]{1,8})*", text):
+        raise ValueError(f'got {described(text)}; write a language tag such as "en" or "pt-BR"')
+    return text
+
+
+Line = Annotated[str, AfterValidator(_one_line)]
+Title = Annotated[Line, AfterValidator(_not_empty)]
+Slug = Annotated[str, AfterValidator(_a_slug)]
+Language = Annotated[str, AfterValidator(_a_language)]
+Colour = Annotated[str, BeforeValidator(_a_colour)]
+Accent = Annotated[str | None, BeforeValidator(_a_colour)]
+
+
+class Filter(StrEnum):
+    """Pillow's resampling filters."""
+
+    NEAREST = "nearest"
+    BOX = "box"
+    BILINEAR = "bilinear"
+    HAMMING = "hamming"
+    BICUBIC = "bicubic"
+    LANCZOS = "lanczos"
+
+
+class Resize(Block):
+    """How a picture is brought to the size the model wants."""
+
+    fit: Literal["crop", "contain", "stretch"] = "crop"
+    """crop: fill and cut; contain: pad; stretch: ignore the aspect ratio."""
+
+    filter: Filter = Filter.BILINEAR
+    """Pillow's filter of the same name, antialiased as Pillow does it."""
+
+    shorter: Annotated[int, Field(gt=0)] | None = None
+    """Resize the shorter side to this many pixels first, then cut the centre out, as
+    torchvision's Resize and CenterCrop do; 256 is usual for models that see 224."""
+
+    @field_validator("shorter")
+    @classmethod
+    def _cuts(cls, value: int | None, info: ValidationInfo) -> int | None:
+        fit = info.data.get("fit", "crop")
+        if value is not None and fit != "crop":
+            raise ValueError(
+                f"cuts the centre out, which fit: {fit} does not; leave one of them out"
+            )
+        return value
+
+
+class Norm(Block):
+    """Subtracted from and divided into every channel, after the scale."""
+
+    mean: tuple[float, ...]
+    """One number per channel, in the order of `color`."""
+
+    std: tuple[float, ...]
+    """One number per channel, none of them zero."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _flat_form(cls, value: object) -> object:
+        """Accept [mean, std, mean, std, mean, std], as the first browser demos wrote it."""
+        if isinstance(value, list):
+            if len(value) not in (2, 6):
+                raise ValueError(
+                    f"got a list of {len(value)}; "
+                    "write {mean: [...], std: [...]} or mean, std in turn for every channel"
+                )
+            return {"mean": value[0::2], "std": value[1::2]}
+        return value
+
+    @field_validator("mean", "std", mode="before")
+    @classmethod
+    def _single(cls, value: object) -> object:
+        return [value] if isinstance(value, int | float | str) else value
+
+    @field_validator("std")
+    @classmethod
+    def _not_zero(cls, std: tuple[float, ...]) -> tuple[float, ...]:
+        if 0 in std:
+            raise ValueError("got 0, which divides by zero; use 1 to leave a channel as it is")
+        return std
+
+    @model_validator(mode="after")
+    def _same_length(self) -> Norm:
+        if len(self.mean) != len(self.std):
+            raise ValueError(
+                f"got {len(self.mean)} means and {len(self.std)} deviations; "
+                "give one of each per channel"
+            )
+        return self
+
+
+class Centre(Block):
+    """Drawn digits and letters: cut to the ink, scaled, placed by the centre of mass."""
+
+    size: Annotated[int, Field(gt=0)]
+    """The longer side of the ink in pixels; MNIST's digits have 20 of 28."""
+
+
+class Input(Block):
+    """From a visitor's picture to the numbers that the model wants."""
+
+    name: str | None = None
+    """The input of the model; needed only where it has several."""
+
+    shape: tuple[int, ...] | dict[str, int] | None = None
+    """The size of every axis as a list, or the named dynamic axes: {batch: 1, height: 32}."""
+
+    layout: Literal["NCHW", "NHWC"] | None = None
+    """The order of the axes; guessed from the shape where only one is possible."""
+
+    color: Literal["RGB", "BGR", "GRAY"] = "RGB"
+    """The channels, in the order that the model was trained on."""
+
+    scale: float | None = None
+    """Bytes are multiplied by this first: a number or a fraction such as 1/255, which is
+    what models with float inputs get where it is left out."""
+
+    norm: Norm | None = None
+    """Subtracted and divided after the scale; also in the form [mean, std, mean, std, ...]."""
+
+    resize: Resize = Resize()
+    """How a picture is brought to the model's size."""
+
+    centre: Centre | None = None
+    """For drawn digits: centre the ink as MNIST did, instead of resizing."""
+
+    background: Colour = "#ffffff"
+    """What is behind transparent pixels and around `fit: contain`."""
+
+    @field_validator("shape", mode="before")
+    @classmethod
+    def _sizes(cls, value: object) -> object:
+        if not isinstance(value, dict | list) or not value:
+            raise ValueError("write the sizes as [1, 3, 32, 32] or as {batch: 1, height: 32}")
+        sizes = list(value.values()) if isinstance(value, dict) else value
+        wrong = [size for size in sizes if type(size) is not int or size < 1]
+        if wrong:
+            raise ValueError(f"got a size of {described(wrong[0])}; sizes are whole numbers from 1")
+        return value
+
+    @field_validator("scale", mode="before")
+    @classmethod
+    def _fraction(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        parts = value.split("/")
+        try:
+            number = float(parts[0]) / float(parts[1]) if len(parts) == 2 else float(value)
+        except (ValueError, ZeroDivisionError):
+            raise ValueError(
+                f"got {described(value)}; write a number or a fraction such as 1/255"
+            ) from None
+        return number
+
+    @field_validator("norm")
+    @classmethod
+    def _channels(cls, norm: Norm | None, info: ValidationInfo) -> Norm | None:
+        color = info.data.get("color")
+        channels = 1 if color == "GRAY" else 3
+        if norm is not None and color and len(norm.mean) not in (1, channels):
+            raise ValueError(
+                f"got {len(norm.mean)} means where color {color} has {channels} channels; "
+                "give one mean and one std per channel, or one for all"
+            )
+        return norm
+
+
+class Output(Block):
+    """From the model's numbers to the classes that a page shows."""
+
+    name: str | None = None
+    """The output of the model; needed only where it has several."""
+
+    activation: Literal["softmax", "sigmoid", "none"] = "softmax"
+    """What turns the numbers into probabilities; none where the model has done it already."""
+
+    top: Annotated[int, Field(ge=1)] = 5
+    """How many classes are shown, best first."""
+
+    threshold: Annotated[float, Field(ge=0, le=1)] | None = None
+    """Classes below this probability are not shown."""
+
+
+class ExampleEntry(Block):
+    """A picture that visitors can click; a file name or pattern alone will do."""
+
+    file: str
+    """A picture, or a pattern such as examples/*.jpg, below the demo's folder."""
+
+    caption: str | None = None
+    """What the picture shows, for those who cannot see it; made from the file name if absent."""
+
+    label: str | None = None
+    """The right answer, shown beside the model's."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _file_alone(cls, value: object) -> object:
+        if not isinstance(value, str | dict):
+            raise ValueError(
+                f"got {described(value)}; write a file name or {{file: ..., caption: ...}}"
+            )
+        return {"file": value} if isinstance(value, str) else value
+
+
+class DemoConfig(Block):
+    """demo.yaml: one demo."""
+
+    title: Title
+    """The heading of the page."""
+
+    description: Line = ""
+    """One sentence under the title, and in the list of demos."""
+
+    slug: Slug | None = None
+    """The name in the page's address; made from the folder's name if absent."""
+
+    task: Literal["image-classification"]
+    """What the model does; decides what the page looks like."""
+
+    model: str = "model.onnx"
+    """The ONNX file, below the demo's folder."""
+
+    input: Input = Input()
+    """How a picture becomes the model's input."""
+
+    labels: str | list[str]
+    """The names of the classes: a text file with one per line, or a list."""
+
+    output: Output = Output()
+    """How the model's output becomes an answer."""
+
+    examples: list[ExampleEntry] = []
+    """Pictures that a visitor can click; the first one is shown when the page opens."""
+
+    inputs: Annotated[list[Literal["upload", "draw"]], Field(min_length=1)] = ["upload"]
+    """The ways to give a picture."""
+
+    tolerance: Annotated[float, Field(gt=0, lt=1)] | None = None
+    """How far the compiled model may be from onnxruntime, as a share of the largest output
+    value; by default 1e-4 for float32 outputs."""
+
+    accent: Accent = None
+    """A colour for this page, in place of the site's accent."""
+
+    @field_validator("labels", mode="before")
+    @classmethod
+    def _words(cls, value: object) -> object:
+        """Let classes be called 0 or true without quotes."""
+        if isinstance(value, str):
+            return value
+        if not isinstance(value, list):
+            raise ValueError("is neither; write a file name such as labels.txt, or [cat, dog]")
+        if any(isinstance(item, list | dict) or item in (None, "") for item in value):
+            raise ValueError("has an entry that is not a name; write one name per entry")
+        return [str(item).lower() if isinstance(item, bool) else str(item) for item in value]
+
+    @field_validator("inputs")
+    @classmethod
+    def _each_once(cls, value: list[Any]) -> list[Any]:
+        if len(set(value)) < len(value):
+            raise ValueError("names a way twice; name each once")
+        return value
+
+
+class Theme(Block):
+    """How the site looks."""
+
+    accent: Accent = None
+    """The one colour of buttons, links and bars."""
+
+
+class SiteConfig(Block):
+    """edgesite.yaml: what all pages of a site share."""
+
+    title: Title
+    """The name of the site."""
+
+    description: Line = ""
+    """One sentence under the title of the index."""
+
+    language: Language = "en"
+    """The language of the words, as a BCP 47 tag."""
+
+    site_url: str | None = None
+    """Where the site will be: https://user.github.io/repository/."""
+
+    theme: Theme = Theme()
+    """How the site looks."""
+
+    footer: str | None = None
+    """Markdown under every page."""
+
+    @field_validator("site_url")
+    @classmethod
+    def _an_address(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        if not re.fullmatch(r"https?://[^\s/?#]+(/[^\s?#]*)?", value):
+            raise ValueError(
+                f"got {described(value)}; write it as https://user.github.io/repository/"
+            )
+        return value.rstrip("/") + "/"

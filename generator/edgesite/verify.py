@@ -1,0 +1,219 @@
+"""The modules that ship against onnxruntime: same inputs, and how far the outputs are apart.
+
+The reference runs on one thread and without graph optimisations, which is the literal meaning
+of the model. An output agrees where every element is within
+
+    1e-6 + tolerance * (the largest finite absolute value of the reference output)
+
+of the reference, is NaN where the reference is NaN and infinite where it is infinite. The
+default tolerance is 1e-4 for float32, 1e-9 for float64 and 1e-2 for float16, which are some
+hundred times the rounding error of a deep network; integers and booleans must be equal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+import numpy as np
+
+from edgesite.errors import ModelError, VerificationError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from edgesite.targets.manifest import Manifest
+
+Feeds = Mapping[str, np.ndarray]
+Target = Literal["simd", "relaxed"]
+
+TARGETS: tuple[Target, ...] = ("simd", "relaxed")
+TOLERANCES = {"float16": 1e-2, "float32": 1e-4, "float64": 1e-9}
+SMALLEST = 1e-6
+"""Absolute: what remains of rounding where all outputs are near zero."""
+
+
+class Runnable(Protocol):
+    """What a compiled model offers to those who check it."""
+
+    @property
+    def manifest(self) -> Manifest:
+        """The names, dtypes and shapes of inputs and outputs."""
+
+    def run(self, feeds: Mapping[str, Any], target: Target = ...) -> dict[str, np.ndarray]:
+        """Answer with one of the modules."""
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What was compared, and how well it agrees."""
+
+    samples: int
+    max_difference: float
+    """The largest absolute difference of any output of any sample and target."""
+
+    top1_agreement: float
+    """The share of (sample, target, output) with the largest value at the same place."""
+
+    onnxruntime: str
+    targets: tuple[str, ...]
+    references: tuple[dict[str, np.ndarray], ...]
+    """onnxruntime's outputs for the samples that were given, in their order."""
+
+
+def verify(
+    compiled: Runnable,
+    model: Path | str | bytes,
+    samples: Sequence[Feeds] = (),
+    tolerance: float | None = None,
+    *,
+    random_samples: int = 2,
+) -> Verification:
+    """Compare both modules with onnxruntime on samples, then on seeded random inputs.
+
+    Raises VerificationError, which names the output, the module and the difference, where they
+    disagree; ModelError where onnxruntime cannot run the model.
+    """
+    reference = Reference(model)
+    manifest = compiled.manifest
+    given = [*samples, *(random_feeds(manifest, seed) for seed in range(random_samples))]
+    references: list[dict[str, np.ndarray]] = []
+    differences: list[float] = []
+    agreements: list[bool] = []
+    for number, feeds in enumerate(given):
+        expected = reference.run(feeds)
+        references += [expected] if number < len(samples) else []
+        sample = f"sample {number + 1}" if number < len(samples) else "random input"
+        for target in TARGETS:
+            actual = compiled.run(feeds, target=target)
+            for info in manifest.outputs:
+                where = f'output "{info.name}", {target} module, {sample}'
+                got, wanted = _pair(where, actual, expected, info.name)
+                differences.append(_difference(where, got, wanted, tolerance))
+                agreements.append(_same_best(got, wanted))
+    return Verification(
+        samples=len(given),
+        max_difference=max(differences, default=0.0),
+        top1_agreement=sum(agreements) / max(len(agreements), 1),
+        onnxruntime=reference.version,
+        targets=TARGETS,
+        references=tuple(references),
+    )
+
+
+class Reference:
+    """A model in onnxruntime."""
+
+    def __init__(self, model: Path | str | bytes) -> None:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+        options.log_severity_level = 4  # its warnings are about speed, and its errors are raised
+        source = model if isinstance(model, bytes) else str(model)
+        try:
+            self._session = onnxruntime.InferenceSession(
+                source, options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # onnxruntime's exceptions have no common class
+            raise ModelError(
+                f"onnxruntime cannot load the model ({_first_line(error)}); "
+                "it is needed as the reference: export the model again with a lower opset"
+            ) from None
+        self.version: str = onnxruntime.__version__
+        self.inputs: dict[str, list[int | str | None]] = {
+            info.name: list(info.shape) for info in self._session.get_inputs()
+        }
+        self.metadata: dict[str, str] = self._session.get_modelmeta().custom_metadata_map
+
+    def run(self, feeds: Feeds) -> dict[str, np.ndarray]:
+        """Every output by name; ModelError where onnxruntime refuses the inputs."""
+        names = [info.name for info in self._session.get_outputs()]
+        try:
+            values = self._session.run(names, dict(feeds))
+        except Exception as error:
+            raise ModelError(
+                f"onnxruntime cannot run the model ({_first_line(error)}); "
+                "it is needed as the reference: check the model and the shape of its inputs"
+            ) from None
+        return dict(zip(names, map(np.asarray, values), strict=True))
+
+
+def random_feeds(manifest: Manifest, seed: int) -> dict[str, np.ndarray]:
+    """Inputs of the right dtypes and shapes, the same for the same seed."""
+    generator = np.random.default_rng(seed)
+    return {
+        info.name: _random(generator, np.dtype(info.dtype), info.shape) for info in manifest.inputs
+    }
+
+
+def _random(
+    generator: np.random.Generator, dtype: np.dtype[Any], shape: tuple[int, ...]
+) -> np.ndarray:
+    """Standard normal floats, all bytes, and otherwise numbers that may well be indices."""
+    if dtype.kind == "f":
+        return generator.standard_normal(shape).astype(dtype)
+    if dtype.kind == "b":
+        return generator.integers(0, 2, shape).astype(dtype)
+    if dtype.itemsize == 1:
+        bounds = np.iinfo(dtype)
+        return generator.integers(bounds.min, bounds.max, shape, dtype=dtype, endpoint=True)
+    return generator.integers(0, 10, shape).astype(dtype)
+
+
+def _pair(where: str, actual: Feeds, expected: Feeds, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """An output of both sides; VerificationError unless dtype and shape are the same."""
+    if name not in actual or name not in expected:
+        side = "the compiled model" if name not in actual else "onnxruntime"
+        raise VerificationError(f"{where}: {side} has no such output; {_REPORT}")
+    got, wanted = np.asarray(actual[name]), np.asarray(expected[name])
+    if (got.dtype, got.shape) != (wanted.dtype, wanted.shape):
+        raise VerificationError(
+            f"{where}: is {got.dtype}{list(got.shape)} where onnxruntime has "
+            f"{wanted.dtype}{list(wanted.shape)}; {_REPORT}"
+        )
+    return got, wanted
+
+
+_REPORT = "this is an error of edgesite, report it with the model"
+
+
+def _difference(where: str, got: np.ndarray, wanted: np.ndarray, tolerance: float | None) -> float:
+    """The largest absolute difference; VerificationError where it is above tolerance."""
+    if not wanted.size:
+        return 0.0
+    if wanted.dtype.kind != "f":
+        wrong = int(np.count_nonzero(got != wanted))
+        if wrong:
+            raise VerificationError(
+                f"{where}: {wrong} of {wanted.size} values differ from onnxruntime; {_REPORT}"
+            )
+        return 0.0
+    finite = np.isfinite(wanted)
+    if not np.array_equal(got[~finite], wanted[~finite], equal_nan=True):
+        raise VerificationError(
+            f"{where}: NaN or infinity is not where onnxruntime has it; {_REPORT}"
+        )
+    if not finite.any():
+        return 0.0
+    reference = wanted[finite].astype(np.float64)
+    difference = float(np.max(np.abs(got[finite].astype(np.float64) - reference)))
+    share = TOLERANCES[wanted.dtype.name] if tolerance is None else tolerance
+    allowed = SMALLEST + share * float(np.max(np.abs(reference)))
+    if not difference <= allowed:  # written so that NaN fails
+        raise VerificationError(
+            f"{where}: differs from onnxruntime by {difference:.3g}, {allowed:.3g} is allowed; "
+            "raise `tolerance` if the model is that sensitive, otherwise report it with the model"
+        )
+    return difference
+
+
+def _same_best(got: np.ndarray, wanted: np.ndarray) -> bool:
+    return not wanted.size or bool(np.argmax(got) == np.argmax(wanted))
+
+
+def _first_line(error: Exception) -> str:
+    text = " ".join(str(error).split())
+    return text if len(text) <= 200 else text[:199] + "…"
