@@ -1,0 +1,14 @@
+"""ONNX in, a clean static ONNX graph out."""
+
+from edgesite.frontend.graph import OutputInfo, Source, StaticGraph, StaticNode, ValueInfo
+from edgesite.frontend.model import check_supported, import_model
+
+__all__ = [
+    "OutputInfo",
+    "Source",
+    "StaticGraph",
+    "StaticNode",
+    "ValueInfo",
+    "check_supported",
+    "import_model",
+]

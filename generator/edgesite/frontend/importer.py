@@ -1,0 +1,345 @@
+"""One walk over a model in the order in which it runs; what comes out is static.
+
+Everything before a node is known when the node is reached: its inputs are constants, or
+have types. So the walk decides on the spot whether the node is evaluated, replaced by
+the body of a function or a branch, or kept; nothing has to be visited twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+
+from onnx import AttributeProto, FunctionProto, GraphProto, NodeProto, defs
+
+from edgesite.errors import ModelError, UnsupportedOperatorError, UnsupportedShapeError
+from edgesite.frontend.attributes import constant_of, value_of
+from edgesite.frontend.control import Control, Traced, Types, branches, loop, scan
+from edgesite.frontend.fold import SHAPE_ONLY, fold, stand_in
+from edgesite.frontend.functions import Body, local_body, schema_body
+from edgesite.frontend.graph import StaticGraph, StaticNode
+from edgesite.frontend.infer import check, infer, title
+from edgesite.frontend.known import Known, TooLargeError
+from edgesite.frontend.opsets import OLDEST, domain_of, schema_of
+from edgesite.frontend.order import graphs_of, ordered
+from edgesite.frontend.scope import Key, Scope
+from edgesite.frontend.tensors import Array, array_of, dense_of
+from edgesite.frontend.types import output_info, refined, value_info, with_sizes
+from edgesite.frontend.upgrade import upgraded
+
+Graphs = Mapping[str, GraphProto]
+
+# 200 000: functions that call functions can describe more nodes than any model has.
+_NODE_LIMIT = 200_000
+
+
+@dataclass
+class Importer:
+    """The walk, and what it has seen so far."""
+
+    functions: Mapping[Key, FunctionProto]
+    supported: Callable[[str, str], bool]
+    sizes: Mapping[str, int]
+    """What symbols in the file's own declarations stand for."""
+    folder: Path | None
+    known: Known = field(default_factory=Known)
+    visited: int = 0
+
+    # Graphs
+
+    def graph(self, proto: GraphProto, scope: Scope, inputs: Types, where: str) -> StaticGraph:
+        """Import a graph; `inputs` are the types of those that have no value yet, in order."""
+        names = self._enter(proto, scope, inputs)
+        self._walk(proto.node, scope, where)
+        outputs = [self._existing(v.name, scope, f"{where}, outputs") for v in proto.output]
+        sized = [value_info(name, self.known.types.get(name)) for name in names]
+        self.known.problems += [
+            UnsupportedShapeError(
+                f"{where}: {name} is no tensor of one size in every iteration; "
+                "export the model with tensors of fixed size"
+            )
+            for name, value in zip(names, sized, strict=True)
+            if value is None
+        ]
+        return StaticGraph(
+            inputs=tuple(value for value in sized if value is not None),
+            outputs=tuple(output_info(name, self.known.types.get(name)) for name in outputs),
+            nodes=tuple(scope.nodes),
+        )
+
+    def _enter(self, proto: GraphProto, scope: Scope, inputs: Types) -> list[str]:
+        """Take in what a graph declares; returns the names of inputs without a value."""
+        for value in (*proto.value_info, *proto.output):
+            scope.declared[value.name] = with_sizes(value.type, self.sizes)
+        stored: list[tuple[str, Callable[[], Array]]] = [
+            *((t.name, partial(array_of, t, self.folder)) for t in proto.initializer),
+            *((s.values.name, partial(dense_of, s, self.folder)) for s in proto.sparse_initializer),
+        ]
+        fixed = set(scope.names)  # by the caller, to values of their own
+        for name, read in stored:
+            if name not in fixed:
+                unique = self._define(name, scope, where="initializers")
+                with self.known.gathering():
+                    self.known.fix(unique, read())
+        free = [value for value in proto.input if value.name not in scope.names]
+        names = [self._define(value.name, scope, where="inputs") for value in free]
+        for name, value, given in zip(names, free, inputs, strict=False):
+            self.known.learn(name, refined(given, with_sizes(value.type, self.sizes)))
+        return names
+
+    def _walk(self, nodes: Sequence[NodeProto], scope: Scope, where: str) -> None:
+        """Visit nodes in order; one that is wrong does not keep the others from being seen."""
+        for proto in ordered(nodes, where):
+            self.visited += 1
+            if self.visited > _NODE_LIMIT:
+                raise TooLargeError(f"{where}: has more than {_NODE_LIMIT} nodes; split the model")
+            with self.known.gathering():
+                self._visit(self._resolved(proto, scope), graphs_of(proto), scope)
+
+    # Names
+
+    def _define(self, name: str, scope: Scope, where: str) -> str:
+        """The unique name of a value that a place makes."""
+        if name in scope.names:
+            raise ModelError(
+                f"{where}: value {name} is made twice, but a name means one value; "
+                "export the model again"
+            )
+        unique = scope.wanted.get(name) or self.known.unique(scope.prefix + name)
+        scope.names[name] = unique
+        if name in scope.declared:
+            self.known.declared[unique] = scope.declared[name]
+        return unique
+
+    def _existing(self, name: str, scope: Scope, where: str) -> str:
+        """The unique name of a value that a place reads."""
+        unique = scope.lookup(name)
+        if unique is None:
+            raise ModelError(
+                f"{where}: reads {name}, which nothing makes; the file is damaged, export it again"
+            )
+        return unique
+
+    def _resolved(self, proto: NodeProto, scope: Scope) -> NodeProto:
+        """The node with unique names and its function's attributes, without subgraphs."""
+        label = proto.name or next(filter(None, proto.output), proto.op_type)
+        node = NodeProto(
+            name=scope.prefix + label,
+            domain=domain_of(proto.domain),
+            op_type=proto.op_type,
+            overload=proto.overload,
+        )
+        node.output.extend(self._define(n, scope, title(node)) if n else "" for n in proto.output)
+        names = [self._existing(n, scope, title(node)) if n else "" for n in proto.input]
+        while names and not names[-1]:
+            names.pop()
+        node.input.extend(names)
+        for attribute in proto.attribute:
+            reference = attribute.ref_attr_name
+            actual = scope.attributes.get(reference) if reference else attribute
+            if actual is not None and actual.type != AttributeProto.GRAPH:
+                node.attribute.append(actual)
+                node.attribute[-1].name = attribute.name
+        return node
+
+    # Nodes
+
+    def _visit(self, node: NodeProto, graphs: Graphs, scope: Scope) -> None:
+        """Bring a node to an opset that operators are written for."""
+        key = (node.domain, node.op_type, node.overload)
+        if key in self.functions:
+            self._call(node, local_body(self.functions[key], node), scope, key)
+            return
+        opset = _opset_of(node, scope)
+        if node.domain or opset >= OLDEST:
+            self._decide(node, graphs, scope, opset)
+            return
+        for newer in upgraded(node, opset, self.known):
+            self._decide(newer, graphs, scope, OLDEST)
+
+    def _decide(self, node: NodeProto, graphs: Graphs, scope: Scope, opset: int) -> None:
+        """Decide what becomes of a node."""
+        schema = schema_of(node.domain, node.op_type, opset)
+        if schema is None:
+            self._keep(node, opset, {}, scope)
+        elif node.op_type == "Constant" and not node.domain:
+            self.known.fix(node.output[0], constant_of(node, self.folder))
+        elif node.op_type == "ZipMap" and node.domain == "ai.onnx.ml":
+            # It only dresses a tensor up as a list of dictionaries.
+            self._alias(node.input[0], node.output[0], scope)
+        elif graphs:
+            self._control(node, graphs, schema, scope)
+        else:
+            self._compute(node, schema, scope, opset)
+
+    def _compute(self, node: NodeProto, schema: defs.OpSchema, scope: Scope, opset: int) -> None:
+        """Evaluate a node, or replace it by what it is made of, or keep it."""
+        known, opsets = self.known, {**scope.opsets, node.domain: opset}
+        check(node, opsets)
+        types = infer(node, schema, known, opsets)
+        for name in filter(None, node.output):
+            known.learn(name, types.get(name))
+        operands = self._operands(node)
+        answers = fold(node, opset, operands, known.types) if operands is not None else None
+        if answers is not None:
+            for name, array in answers.items():
+                known.fix(name, array)
+            return
+        body = None
+        if not self.supported(node.domain, node.op_type):
+            body = schema_body(schema, node, opset, known.types)
+        if body is not None:
+            self._call(node, body, scope)
+        else:
+            self._keep(node, schema.since_version, {}, scope)
+
+    def _operands(self, node: NodeProto) -> list[Array | None] | None:
+        """The inputs' values, None unless known as far as the operator looks at them."""
+        operands: list[Array | None] = []
+        for name in node.input:
+            array = self.known.constants.get(name)
+            if name and array is None and node.op_type in SHAPE_ONLY and not node.domain:
+                array = stand_in(self.known.types.get(name))
+            if name and array is None:
+                return None
+            operands.append(array)
+        return operands
+
+    def _keep(
+        self, node: NodeProto, version: int, graphs: Mapping[str, StaticGraph], scope: Scope
+    ) -> None:
+        """Put a node into the result."""
+        for name in filter(None, node.output):
+            self.known.learn(name, self.known.types.get(name))
+        values = {a.name: value_of(a, self.folder) for a in node.attribute}
+        scope.nodes.append(
+            StaticNode(
+                name=node.name,
+                domain=node.domain,
+                op_type=node.op_type,
+                version=version,
+                inputs=tuple(node.input),
+                outputs=tuple(node.output),
+                attributes={**values, **graphs},
+            )
+        )
+
+    def _alias(self, source: str, target: str, scope: Scope) -> None:
+        """Give a value a second name."""
+        if source in self.known.constants:
+            self.known.fix(target, self.known.constants[source])
+            return
+        self.known.learn(target, self.known.types.get(source))
+        scope.nodes.append(StaticNode(target, "", "Identity", 1, (source,), (target,), {}))
+
+    # Bodies
+
+    def _call(self, node: NodeProto, body: Body, scope: Scope, key: Key | None = None) -> None:
+        """Put a function's body in place of a node."""
+        if key in scope.calls:
+            raise ModelError(f"{title(node)}: the function calls itself; export the model again")
+        given = (*node.input, *[""] * len(body.inputs))
+        pairs = list(zip(body.outputs, node.output, strict=False))
+        inner = Scope(
+            opsets={**scope.opsets, **body.opsets},
+            nodes=scope.nodes,
+            names=dict(zip(body.inputs, given, strict=False)),
+            wanted=dict(pairs),
+            attributes=body.attributes,
+            prefix=f"{node.name}/",
+            calls=(*scope.calls, key) if key else scope.calls,
+        )
+        self._walk(body.nodes, inner, title(node))
+        self._hand_over(pairs, inner, title(node))
+
+    def _inline(self, proto: GraphProto, node: NodeProto, scope: Scope) -> None:
+        """Put a branch in place of its If."""
+        pairs = list(zip((v.name for v in proto.output), node.output, strict=False))
+        inner = replace(scope, parent=scope, names={}, wanted=dict(pairs), declared={})
+        self._enter(proto, inner, ())
+        self._walk(proto.node, inner, title(node))
+        self._hand_over(pairs, inner, title(node))
+
+    def _hand_over(self, pairs: Iterable[tuple[str, str]], scope: Scope, where: str) -> None:
+        """Let the call's outputs stand for what the body made under other names."""
+        for local, wanted in pairs:
+            made = self._existing(local, scope, f"{where}, outputs")
+            if wanted and made != wanted:
+                self._alias(made, wanted, scope)
+
+    # Subgraphs
+
+    def _control(
+        self, node: NodeProto, graphs: Graphs, schema: defs.OpSchema, scope: Scope
+    ) -> None:
+        """Choose the branch that is certain; keep other subgraphs as static graphs."""
+        required = {name for name, a in schema.attributes.items() if a.required}
+        missing = required - set(graphs) - {a.name for a in node.attribute}
+        if missing:
+            raise ModelError(
+                f"{title(node)}: lacks attribute {', '.join(sorted(missing))}; "
+                "export the model again"
+            )
+        condition = self.known.constants.get(node.input[0]) if node.op_type == "If" else None
+        if condition is not None and condition.size == 1:
+            self._inline(graphs["then_branch" if condition.item() else "else_branch"], node, scope)
+            return
+        control = self._traced(node, graphs, schema.since_version, scope)
+        for traced in control.graphs.values():
+            self.known.problems += traced.problems
+        for name, proto in zip(node.output, control.outputs, strict=False):
+            self.known.learn(name, proto)
+        kept = {name: traced.graph for name, traced in control.graphs.items()}
+        self._keep(node, schema.since_version, kept, scope)
+
+    def _traced(self, node: NodeProto, graphs: Graphs, version: int, scope: Scope) -> Control:
+        """The subgraphs of a node that keeps them, and the types of its outputs."""
+        trace = partial(self._trace, scope=scope, where=title(node))
+        inputs = [self.known.types.get(name) for name in node.input]
+        attributes = {a.name: value_of(a, self.folder) for a in node.attribute}
+        match node.op_type, version:
+            case "If", _:
+                return branches(graphs, trace)
+            case "Loop", _:
+                return loop(graphs["body"], inputs, self._trips(node), trace)
+            case "Scan", since if since >= 9:
+                return scan(graphs["body"], inputs, attributes, trace)
+        raise UnsupportedOperatorError(
+            f"{title(node)}: version {version} has a subgraph that is not supported; "
+            "export the model with opset 9 or newer"
+        )
+
+    def _trips(self, node: NodeProto) -> int | None:
+        """The iterations of a Loop that nothing but its body's condition can end early."""
+        trips, condition = (*node.input, "", "")[:2]
+        count = self.known.constants.get(trips)
+        go = self.known.constants.get(condition)
+        if count is None or count.size != 1 or (condition and (go is None or not go.all())):
+            return None
+        return max(0, int(count.item()))
+
+    def _trace(self, proto: GraphProto, types: Types, *, scope: Scope, where: str) -> Traced:
+        """Import a subgraph for given types of its inputs; its problems are kept apart."""
+        before, self.known.problems = self.known.problems, []
+        inner = replace(scope, parent=scope, names={}, wanted={}, declared={}, nodes=[])
+        try:
+            graph = self.graph(proto, inner, types, where)
+        finally:
+            problems, self.known.problems = self.known.problems, before
+        outputs = tuple(self.known.types.get(output.name) for output in graph.outputs)
+        return Traced(graph, outputs, tuple(problems))
+
+
+def _opset_of(node: NodeProto, scope: Scope) -> int:
+    """The opset in force for a node; domains that nobody standardises may go without."""
+    opset = scope.opsets.get(node.domain)
+    if opset is not None:
+        return opset
+    if node.domain in ("", "ai.onnx.ml"):
+        raise ModelError(
+            f"{title(node)}: the file does not say which opset of {node.domain or 'ai.onnx'} "
+            "it uses; export the model again"
+        )
+    return 1
