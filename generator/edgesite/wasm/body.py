@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from edgesite.errors import InternalError
-from edgesite.wasm.expression import Constant, Local, Tree, Value
+from edgesite.wasm.expression import Local, Value
+from edgesite.wasm.nodes import Node, Number, Tree
 from edgesite.wasm.opcodes import OPCODES, Opcode
 from edgesite.wasm.state import Loop, Slot, State, Variable
 from edgesite.wasm.types import V128, Type
@@ -63,18 +64,18 @@ class Body:
 
     def emit(self, value: Value) -> None:
         """Compute a value onto the stack."""
-        self.emit_taken(value.taken())
+        self.emit_node(value.node.taken())
 
-    def emit_taken(self, root: Tree | Constant, *, again: bool = False) -> None:
+    def emit_node(self, root: Node, *, again: bool = False) -> None:
         """Compute operands from left to right, then what takes them.
 
         `again` lets a condition at the head of a loop read what the loop changes.
         """
-        pending: list[tuple[Tree | Constant, bool]] = [(root, False)]
+        pending: list[tuple[Node, bool]] = [(root, False)]
         while pending:
             node, ready = pending.pop()
-            if isinstance(node, Constant):
-                self.append(f"{node.type.storage}.const", node.number)
+            if isinstance(node, Number):
+                self.append(node.opcode.mnemonic, node.number)
             elif ready:
                 self._finish(node, self.loops[:-1] if again else self.loops)
             else:

@@ -114,7 +114,7 @@ def while_loop(f: Function, condition: Value) -> Iterator[Label]:
     the label leaves the loop.
     """
     with f.body.block("block") as out, f.body.block("loop") as again:
-        f.body.emit_taken(_condition(condition).eqz().taken(), again=True)
+        f.body.emit_node(_condition(condition).eqz().node.taken(), again=True)
         f.body.append("br_if", f.body.depth(out))
         yield out
         branch(f, again)

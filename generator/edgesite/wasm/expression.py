@@ -9,98 +9,92 @@ line that writes the expression and the line that uses it; both mistakes raise.
 from __future__ import annotations
 
 import operator
-from dataclasses import dataclass
-from numbers import Integral, Real
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 from edgesite.errors import InternalError
-from edgesite.wasm.encode import float32, float64
+from edgesite.wasm.literals import fits, vector_bytes, wrapped
+from edgesite.wasm.nodes import Node, Number, Tree, opcode_of
 from edgesite.wasm.opcodes import OPCODES, Opcode
-from edgesite.wasm.types import F32, I32, I64, TYPES, V128, VECTOR_BYTES, Type
+from edgesite.wasm.types import I32, I64, V128, Type
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from edgesite.wasm.state import Read, Variable
+    from edgesite.wasm.state import Variable
+
+
+def _mnemonic(name: str, view: Type) -> str:
+    """Complete the name of an instruction of that type; "{0}" in a full name is the type."""
+    return name.format(view) if "." in name else f"{view}.{name}"
 
 
 def _one(name: str) -> Callable[[Value], Value]:
-    def method(self: Value) -> Value:
-        return instruction(f"{self.type}.{name}", self)
-
-    return method
+    return lambda self: instruction(_mnemonic(name, self.type), self)
 
 
 def _two(name: str) -> Callable[[Value, Operand], Value]:
-    def method(self: Value, other: Operand) -> Value:
-        return instruction(f"{self.type}.{name}", self, other)
+    return lambda self, other: instruction(_mnemonic(name, self.type), self, other)
 
-    return method
+
+def _three(name: str) -> Callable[[Value, Operand, Operand], Value]:
+    return lambda self, *others: instruction(_mnemonic(name, self.type), self, *others)
 
 
 def _swapped(name: str) -> Callable[[Value, Operand], Value]:
-    def method(self: Value, other: Operand) -> Value:
-        return instruction(f"{self.type}.{name}", constant(self.type, other), self)
-
-    return method
+    return lambda self, other: instruction(
+        _mnemonic(name, self.type), constant(self.type, other), self
+    )
 
 
 def _bitwise(name: str) -> Callable[[Value, Operand], Value]:
-    def method(self: Value, other: Operand) -> Value:
-        view = V128 if self.type.is_vector else self.type
-        return instruction(f"{view}.{name}", self, other)
-
-    return method
+    return lambda self, other: instruction(f"{self.type.bits}.{name}", self, other)
 
 
 def _signed(name: str) -> Callable[[Value, Operand], Value]:
     """Python's operator on integers is the signed instruction."""
-
-    def method(self: Value, other: Operand) -> Value:
-        suffix = "" if self.type.is_float else "_s"
-        return instruction(f"{self.type}.{name}{suffix}", self, other)
-
-    return method
-
-
-def _from_wide(name: str) -> Callable[[Value], Value]:
-    """An instruction named after the integer lanes of half the width, which it takes."""
-
-    def method(self: Value) -> Value:
-        return instruction(f"{self.type.wider}.{name.format(self.type)}", self)
-
-    return method
-
-
-def _from_wide_two(name: str) -> Callable[[Value, Operand], Value]:
-    def method(self: Value, other: Operand) -> Value:
-        return instruction(f"{self.type.wider}.{name.format(self.type)}", self, other)
-
-    return method
+    return lambda self, other: instruction(
+        f"{self.type}.{name}{'' if self.type.is_float else '_s'}", self, other
+    )
 
 
 def _to(name: str) -> Callable[[Value, Type], Value]:
     """A conversion named after the type it gives and the type it takes."""
+    return lambda self, target: instruction(f"{target}.{name.format(self.type)}", self)
 
-    def method(self: Value, target: Type) -> Value:
-        return instruction(f"{target}.{name.format(self.type)}", self)
 
-    return method
+def _truncated(name: str) -> Callable[[Value, Type], Value]:
+    """To an integer; two f64 lanes give two lanes, and two that are zero."""
+    return lambda self, target: instruction(
+        f"{target}.{name.format(self.type)}{'_zero' if self.type.lanes == 2 else ''}", self
+    )
+
+
+def _lane(name: str) -> Callable[[Value, int], Value]:
+    return lambda self, lane: instruction(
+        f"{self.type}.{name}", self, immediates=(self.type.checked_lane(lane),)
+    )
 
 
 class Value:
     """Something with a type that instructions can take."""
 
-    type: Type
     __hash__ = object.__hash__
 
-    def taken(self) -> Tree | Constant:
-        """This value as the operand of one instruction."""
-        raise NotImplementedError
+    def __init__(self, view: Type, node: Node) -> None:
+        self.type, self._node = view, node
+
+    @property
+    def node(self) -> Node:
+        """What computes it, from the state on this line."""
+        return self._node
 
     def as_(self, view: Type) -> Value:
         """The same bits, seen in other lanes; costs nothing."""
-        raise NotImplementedError
+        return Value(_vectors(self.type, view), self._node)
+
+    def __repr__(self) -> str:
+        return f"{self.type} ({self._node.opcode.mnemonic})"
 
     def __bool__(self) -> bool:
         raise InternalError(
@@ -138,32 +132,49 @@ class Value:
     avgr_u, q15mulr_sat_s = _two("avgr_u"), _two("q15mulr_sat_s")
     andnot = _bitwise("andnot")  # a & ~b
 
-    # Between widths of lanes; the receiver has the narrow ones.
-    extend_low_s, extend_low_u = _from_wide("extend_low_{}_s"), _from_wide("extend_low_{}_u")
-    extend_high_s, extend_high_u = _from_wide("extend_high_{}_s"), _from_wide("extend_high_{}_u")
-    extadd_pairwise_s = _from_wide("extadd_pairwise_{}_s")
-    extadd_pairwise_u = _from_wide("extadd_pairwise_{}_u")
-    extmul_low_s, extmul_low_u = (
-        _from_wide_two("extmul_low_{}_s"),
-        _from_wide_two("extmul_low_{}_u"),
-    )
-    extmul_high_s = _from_wide_two("extmul_high_{}_s")
-    extmul_high_u = _from_wide_two("extmul_high_{}_u")
-    dot_i16x8 = _from_wide_two("dot_{}_s")
+    # Between widths of lanes.
+    extend_low_s = _one("{0.wider}.extend_low_{0}_s")
+    extend_low_u = _one("{0.wider}.extend_low_{0}_u")
+    extend_high_s = _one("{0.wider}.extend_high_{0}_s")
+    extend_high_u = _one("{0.wider}.extend_high_{0}_u")
+    extadd_pairwise_s = _one("{0.wider}.extadd_pairwise_{0}_s")
+    extadd_pairwise_u = _one("{0.wider}.extadd_pairwise_{0}_u")
+    extmul_low_s = _two("{0.wider}.extmul_low_{0}_s")
+    extmul_low_u = _two("{0.wider}.extmul_low_{0}_u")
+    extmul_high_s = _two("{0.wider}.extmul_high_{0}_s")
+    extmul_high_u = _two("{0.wider}.extmul_high_{0}_u")
+    narrow_s, narrow_u = _two("{0.narrower}.narrow_{0}_s"), _two("{0.narrower}.narrow_{0}_u")
+    dot_i16x8 = _two("i32x4.dot_i16x8_s")
 
-    # Conversions: x.convert_s(F32), x.trunc_sat_s(I32X4).
+    # Conversions: x.convert_s(F32), x.trunc_sat_s(I32X4). trunc_s traps on what does not fit,
+    # trunc_sat_s clamps it and makes nan 0, relaxed_trunc_s leaves it to the engine.
     convert_s, convert_u = _to("convert_{}_s"), _to("convert_{}_u")
     convert_low_s, convert_low_u = _to("convert_low_{}_s"), _to("convert_low_{}_u")
     trunc_s, trunc_u = _to("trunc_{}_s"), _to("trunc_{}_u")
+    trunc_sat_s, trunc_sat_u = _truncated("trunc_sat_{}_s"), _truncated("trunc_sat_{}_u")
+    relaxed_trunc_s = _truncated("relaxed_trunc_{}_s")
+    relaxed_trunc_u = _truncated("relaxed_trunc_{}_u")
     reinterpret = _to("reinterpret_{}")
+    extend_s, extend_u, wrap = (
+        _one("i64.extend_i32_s"),
+        _one("i64.extend_i32_u"),
+        _one("i32.wrap_i64"),
+    )
 
     # Lanes.
-    all_true, bitmask = _one("all_true"), _one("bitmask")
+    any_true, all_true, bitmask = _one("v128.any_true"), _one("all_true"), _one("bitmask")
+    extract_lane = _lane("extract_lane")  # of 32 or 64 bits
+    extract_lane_s, extract_lane_u = _lane("extract_lane_s"), _lane("extract_lane_u")  # of 8 or 16
     swizzle = _two("swizzle")
 
     # Relaxed: the engine chooses among the results the specification allows.
+    relaxed_madd = _three("relaxed_madd")  # self * a + b, rounded once or twice
+    relaxed_nmadd = _three("relaxed_nmadd")  # b - self * a
     relaxed_min, relaxed_max = _two("relaxed_min"), _two("relaxed_max")
     relaxed_swizzle, relaxed_q15mulr_s = _two("relaxed_swizzle"), _two("relaxed_q15mulr_s")
+    # Sums of two or four products of neighbours; the other operand must be in 0..127.
+    relaxed_dot_i8x16_i7x16 = _two("i16x8.relaxed_dot_i8x16_i7x16_s")
+    relaxed_dot_i8x16_i7x16_add = _three("i32x4.relaxed_dot_i8x16_i7x16_add_s")
 
     def __neg__(self) -> Value:
         if self.type in (I32, I64):
@@ -183,39 +194,8 @@ class Value:
                 f"wasm select({if_true}, {if_false}): wrap one number in constant()"
             )
         pair = constant(view, if_true), constant(view, if_false)
-        return Tree(OPCODES["select"], view, _checked("select", (*pair, self), (view, view, I32)))
-
-    def trunc_sat_s(self, target: Type) -> Value:
-        """To a signed integer, nan to 0, the rest clamped; two f64 lanes leave two lanes zero."""
-        return self._truncated(target, "trunc_sat", "s")
-
-    def trunc_sat_u(self, target: Type) -> Value:
-        """To an unsigned integer, as `trunc_sat_s`."""
-        return self._truncated(target, "trunc_sat", "u")
-
-    def relaxed_trunc_s(self, target: Type) -> Value:
-        """As `trunc_sat_s` where the value fits; otherwise the engine's choice."""
-        return self._truncated(target, "relaxed_trunc", "s")
-
-    def relaxed_trunc_u(self, target: Type) -> Value:
-        """As `trunc_sat_u` where the value fits; otherwise the engine's choice."""
-        return self._truncated(target, "relaxed_trunc", "u")
-
-    def _truncated(self, target: Type, verb: str, sign: str) -> Value:
-        zero = "_zero" if self.type.lanes == 2 else ""
-        return instruction(f"{target}.{verb}_{self.type}_{sign}{zero}", self)
-
-    def extend_s(self) -> Value:
-        """I32 to i64, keeping the sign."""
-        return instruction("i64.extend_i32_s", self)
-
-    def extend_u(self) -> Value:
-        """I32 to i64, without sign."""
-        return instruction("i64.extend_i32_u", self)
-
-    def wrap(self) -> Value:
-        """The low half of an i64."""
-        return instruction("i32.wrap_i64", self)
+        operands = _taken("select", (*pair, self), (view, view, I32))
+        return Value(view, Tree(OPCODES["select"], operands))
 
     def promote(self) -> Value:
         """F32 to f64, or the two low f32 lanes."""
@@ -231,28 +211,10 @@ class Value:
         """This scalar in every lane."""
         return instruction(f"{view}.splat", self)
 
-    def extract_lane(self, lane: int) -> Value:
-        """A lane of 32 or 64 bits as a scalar."""
-        return instruction(f"{self.type}.extract_lane", self, immediates=(self._lane(lane),))
-
-    def extract_lane_s(self, lane: int) -> Value:
-        """A lane of 8 or 16 bits with its sign."""
-        return instruction(f"{self.type}.extract_lane_s", self, immediates=(self._lane(lane),))
-
-    def extract_lane_u(self, lane: int) -> Value:
-        """A lane of 8 or 16 bits without sign."""
-        return instruction(f"{self.type}.extract_lane_u", self, immediates=(self._lane(lane),))
-
     def replace_lane(self, lane: int, scalar: Operand) -> Value:
         """The same vector with another scalar in one lane."""
-        return instruction(
-            f"{self.type}.replace_lane", self, scalar, immediates=(self._lane(lane),)
-        )
-
-    def _lane(self, lane: int) -> int:
-        if not 0 <= lane < self.type.lanes:
-            raise InternalError(f"wasm lane {lane} of {self.type}: it has {self.type.lanes}")
-        return lane
+        at = self.type.checked_lane(lane)
+        return instruction(f"{self.type}.replace_lane", self, scalar, immediates=(at,))
 
     def shuffle(self, other: Value, lanes: Sequence[int]) -> Value:
         """Lanes of self (from 0 up) and other (behind those of self), as many as the type has."""
@@ -262,29 +224,8 @@ class Value:
                 f"wasm shuffle {list(lanes)}: wants {count} lanes below {2 * count}"
             )
         chosen = bytes(lane * width + byte for lane in lanes for byte in range(width))
-        other = self if other is self else _typed(other, self.type, "shuffle")
-        pair = tuple(each.taken() for each in (self, other))
-        return Tree(OPCODES["i8x16.shuffle"], self.type, pair, (chosen,))
-
-    def narrow_s(self, other: Operand) -> Value:
-        """The lanes of both in half the width, clamped to the signed range."""
-        return instruction(f"{self.type.narrower}.narrow_{self.type}_s", self, other)
-
-    def narrow_u(self, other: Operand) -> Value:
-        """The lanes of both in half the width, clamped to the unsigned range."""
-        return instruction(f"{self.type.narrower}.narrow_{self.type}_u", self, other)
-
-    def any_true(self) -> Value:
-        """Whether any bit is set, as i32."""
-        return instruction("v128.any_true", self)
-
-    def relaxed_madd(self, factor: Operand, addend: Operand) -> Value:
-        """Self * factor + addend, rounded once or twice."""
-        return instruction(f"{self.type}.relaxed_madd", self, factor, addend)
-
-    def relaxed_nmadd(self, factor: Operand, addend: Operand) -> Value:
-        """Addend - self * factor, rounded once or twice."""
-        return instruction(f"{self.type}.relaxed_nmadd", self, factor, addend)
+        pair = _taken("shuffle", (self, other), (self.type, self.type))
+        return Value(self.type, Tree(OPCODES["i8x16.shuffle"], pair, (chosen,)))
 
     def relaxed_laneselect(self, if_true: Value, if_false: Value) -> Value:
         """As `select`, when each lane of the mask is all ones or all zeros."""
@@ -292,27 +233,16 @@ class Value:
         lanes = if_true.as_(self.type), if_false.as_(self.type)
         return instruction(f"{self.type}.relaxed_laneselect", *lanes, self).as_(if_true.type)
 
-    def relaxed_dot_i8x16_i7x16(self, other: Operand) -> Value:
-        """Sums of two products each in i16x8; the other operand must be in 0..127."""
-        return instruction("i16x8.relaxed_dot_i8x16_i7x16_s", self, other)
-
-    def relaxed_dot_i8x16_i7x16_add(self, other: Operand, addend: Operand) -> Value:
-        """Sums of four products each plus i32x4; the other operand must be in 0..127."""
-        return instruction("i32x4.relaxed_dot_i8x16_i7x16_add_s", self, other, addend)
-
 
 Operand = Value | int | float
 
 
 class Constant(Value):
-    """A number, or the bytes of a vector."""
+    """A value that is known now."""
 
     def __init__(self, view: Type, number: int | float | bytes) -> None:
-        self.type, self.number = view, number
-
-    def taken(self) -> Constant:
-        """Itself: constants are free."""
-        return self
+        super().__init__(view, Number(view, number))
+        self.number = number
 
     def as_(self, view: Type) -> Constant:
         """The same bytes in other lanes."""
@@ -328,54 +258,21 @@ class Local(Value):
     def __init__(self, view: Type, variable: Variable) -> None:
         self.type, self.variable = view, variable
 
-    def taken(self) -> Tree:
-        """Its value now."""
-        read = self.read()
-        read.used = True
-        return read
-
-    def read(self) -> Tree:
-        """An expression for the value it has on this line."""
-        reads = (self.variable.read(),)
-        return Tree(OPCODES["local.get"], self.type, (), (self.variable,), reads)
+    @property
+    def node(self) -> Tree:
+        """A reading of the value it has on this line."""
+        return Tree(OPCODES["local.get"], (), (self.variable,), (self.variable.read(),))
 
     def as_(self, view: Type) -> Local:
         """The same variable in other lanes."""
         return Local(_vectors(self.type, view), self.variable)
 
+    def read(self) -> Value:
+        """The value it has on this line; using it where it has another is an error."""
+        return Value(self.type, self.node)
+
     def __repr__(self) -> str:
         return f"{self.type} {self.variable}"
-
-
-@dataclass(eq=False)
-class Tree(Value):
-    """One instruction and the trees it takes."""
-
-    opcode: Opcode
-    type: Type
-    operands: tuple[Tree | Constant, ...]
-    immediates: tuple[Any, ...] = ()
-    reads: tuple[Read, ...] = ()
-    used: bool = False
-
-    def taken(self) -> Tree:
-        """Itself, once."""
-        if self.used:
-            raise InternalError(
-                f"wasm expression {self}: is used twice, which would compute it twice;"
-                " keep its value with f.let"
-            )
-        self.used = True
-        return self
-
-    def as_(self, view: Type) -> Tree:
-        """The same instruction, its result seen in other lanes."""
-        self.taken()
-        view = _vectors(self.type, view)
-        return Tree(self.opcode, view, self.operands, self.immediates, self.reads)
-
-    def __repr__(self) -> str:
-        return f"{self.type} ({self.opcode.mnemonic})"
 
 
 def constant(view: Type, number: Operand | Sequence[float]) -> Value:
@@ -386,19 +283,19 @@ def constant(view: Type, number: Operand | Sequence[float]) -> Value:
     if isinstance(number, Value):
         return _typed(number, view, "operand")
     if view.is_vector:
-        return Constant(view, _vector_bytes(view, number))
+        return Constant(view, vector_bytes(view, number))
     if view.is_float and isinstance(number, Real):
         return Constant(view, float(number))
-    if _fits(view, number):
-        return Constant(view, _wrapped(view, int(number)))  # type: ignore[arg-type]
+    if fits(view, number):
+        return Constant(view, wrapped(view, int(number)))  # type: ignore[arg-type]
     raise InternalError(f"wasm constant {number!r}: is no number of type {view}")
 
 
 def instruction(mnemonic: str, *operands: Operand, immediates: tuple[Any, ...] = ()) -> Value:
     """The expression of one instruction; numbers become constants of the type it wants."""
-    opcode = _opcode(mnemonic)
+    opcode = opcode_of(mnemonic)
     values = _values(opcode, operands)
-    folded = _folded(mnemonic, values)
+    folded = _folded(opcode, values)
     if folded is not None:
         return folded
     view = opcode.result
@@ -406,20 +303,13 @@ def instruction(mnemonic: str, *operands: Operand, immediates: tuple[Any, ...] =
         view = next((value.type for value in values if value.type.is_vector), V128)
     if view is None:
         raise InternalError(f"wasm {mnemonic}: has no value; it is a statement")
-    return Tree(opcode, view, _checked(mnemonic, values, opcode.operands), immediates)
+    return Value(view, Tree(opcode, _taken(mnemonic, values, opcode.operands), immediates))
 
 
-def taken(mnemonic: str, *operands: Operand) -> tuple[Tree | Constant, ...]:
-    """The operands of a statement, checked and ready to be emitted."""
-    opcode = _opcode(mnemonic)
-    return _checked(mnemonic, _values(opcode, operands), opcode.operands)
-
-
-def _opcode(mnemonic: str) -> Opcode:
-    opcode = OPCODES.get(mnemonic)
-    if opcode is None:
-        raise InternalError(f"wasm instruction {mnemonic}: does not exist for this type")
-    return opcode
+def taken(mnemonic: str, *operands: Operand) -> tuple[Node, ...]:
+    """Check the operands of a statement and take them."""
+    opcode = opcode_of(mnemonic)
+    return _taken(mnemonic, _values(opcode, operands), opcode.operands)
 
 
 def _values(opcode: Opcode, operands: Sequence[Operand]) -> tuple[Value, ...]:
@@ -436,11 +326,10 @@ def _values(opcode: Opcode, operands: Sequence[Operand]) -> tuple[Value, ...]:
     )
 
 
-def _checked(
-    mnemonic: str, values: Sequence[Value], wanted: Sequence[Type]
-) -> tuple[Tree | Constant, ...]:
+def _taken(mnemonic: str, values: Sequence[Value], wanted: Sequence[Type]) -> tuple[Node, ...]:
     return tuple(
-        _typed(value, kind, mnemonic).taken() for value, kind in zip(values, wanted, strict=True)
+        _typed(value, kind, mnemonic).node.taken()
+        for value, kind in zip(values, wanted, strict=True)
     )
 
 
@@ -459,31 +348,6 @@ def _vectors(view: Type, other: Type) -> Type:
     return other
 
 
-def _wrapped(view: Type, number: int) -> int:
-    half = 1 << view.lane_bits - 1
-    return (number + half) % (2 * half) - half
-
-
-def _vector_bytes(view: Type, number: Any) -> bytes:
-    if isinstance(number, bytes) and len(number) == VECTOR_BYTES:
-        return number
-    numbers: list[Any] = [number] * view.lanes if isinstance(number, Real) else list(number)
-    if len(numbers) != view.lanes or view is V128:
-        raise InternalError(f"wasm constant {number!r}: wants {view.lanes} lanes of {view}")
-    if view.is_float:
-        return b"".join(map(float32 if view.lane is F32 else float64, map(float, numbers)))
-    if not all(_fits(view, each) for each in numbers):
-        raise InternalError(f"wasm constant {number!r}: has a lane that is no {view}")
-    bits, size_bytes = view.lane_bits, view.lane_bits // 8
-    return b"".join((int(each) % (1 << bits)).to_bytes(size_bytes, "little") for each in numbers)
-
-
-def _fits(view: Type, number: Any) -> bool:
-    """Whether it is an integer that the type can hold, with sign or without."""
-    bits = view.lane_bits
-    return isinstance(number, Integral) and -(1 << bits - 1) <= int(number) < 1 << bits
-
-
 _FOLDABLE: dict[str, Callable[[int, int], int]] = {
     "add": operator.add,
     "sub": operator.sub,
@@ -491,30 +355,28 @@ _FOLDABLE: dict[str, Callable[[int, int], int]] = {
 }
 
 
-def _folded(mnemonic: str, values: tuple[Value, ...]) -> Value | None:
+def _folded(opcode: Opcode, values: tuple[Value, ...]) -> Value | None:
     """Integer arithmetic that is known now: 2 + 3, x + 0, x * 1, (x + 2) + 3."""
-    prefix, _, name = mnemonic.partition(".")
-    view = TYPES.get(prefix)
+    view, name = opcode.result, opcode.mnemonic[4:]
     if view not in (I32, I64) or name not in _FOLDABLE or any(v.type is not view for v in values):
         return None
+    assert view is not None
     left, right = values
     if isinstance(left, Constant) and name != "sub":
         left, right = right, left
     if not isinstance(right, Constant):
         return None
-    number = right.number
-    assert isinstance(number, int)
+    fold, number = _FOLDABLE[name], int(right.number)
     if isinstance(left, Constant):
-        assert isinstance(left.number, int)
-        return Constant(view, _wrapped(view, _FOLDABLE[name](left.number, number)))
+        return Constant(view, wrapped(view, fold(int(left.number), number)))
     if number == (1 if name == "mul" else 0):
         return left
-    if name == "mul" or not isinstance(left, Tree) or left.opcode.mnemonic != f"{view}.add":
+    inner = left.node
+    if name == "mul" or not isinstance(inner, Tree) or inner.opcode is not OPCODES[f"{view}.add"]:
         return None
-    inner = left.operands[1]
-    if not isinstance(inner, Constant):
+    start, addend = inner.operands
+    if not isinstance(addend, Number):
         return None
-    assert isinstance(inner.number, int)
-    left.taken()
-    total = _wrapped(view, _FOLDABLE[name](inner.number, number))
-    return Tree(left.opcode, view, (left.operands[0], Constant(view, total)))
+    inner.taken()
+    total = Number(view, wrapped(view, fold(int(addend.number), number)))
+    return Value(view, Tree(inner.opcode, (start, total)))

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from edgesite.errors import InternalError
 from edgesite.wasm import control, memory
 from edgesite.wasm.body import Body
-from edgesite.wasm.expression import Constant, Local, Operand, Tree, Value, constant, taken
+from edgesite.wasm.expression import Constant, Local, Operand, Value, constant, taken
+from edgesite.wasm.nodes import Node, Tree
 from edgesite.wasm.opcodes import OPCODES
 from edgesite.wasm.types import F32X4, Type
 
@@ -99,16 +100,16 @@ class Function:
         if function.result is None:
             raise InternalError(f"wasm call of {function.name}: it has no result; use f.run")
         operands = _passed(function, arguments)
-        tree = Tree(OPCODES["call"], function.result, operands, (function,))
+        tree = Tree(OPCODES["call"], operands, (function,))
         if not function.pure:
             tree.reads = (self.body.world.read(),)
             self._calls.append(tree)
-        return tree
+        return Value(function.result, tree)
 
     def run(self, function: Function, *arguments: Operand) -> None:
         """Call a function now, for its effect; its result, if any, is dropped."""
         for operand in _passed(function, arguments):
-            self.body.emit_taken(operand)
+            self.body.emit_node(operand)
         self.body.append("call", function)
         self.body.world.change()
         if function.result is not None:
@@ -117,14 +118,14 @@ class Function:
     def do(self, mnemonic: str, *operands: Operand, immediates: tuple[Any, ...] = ()) -> None:
         """An instruction without result that changes memory."""
         for operand in taken(mnemonic, *operands):
-            self.body.emit_taken(operand)
+            self.body.emit_node(operand)
         self.body.append(mnemonic, *immediates)
         self.body.world.change()
 
     def get(self, source: Global) -> Value:
         """The value of a global."""
         reads = (self.body.world.read(),) if source.mutable else ()
-        return Tree(OPCODES["global.get"], source.type, (), (source,), reads)
+        return Value(source.type, Tree(OPCODES["global.get"], (), (source,), reads))
 
     def set(self, target: Global, value: Operand) -> None:
         """Give a global a new value."""
@@ -152,10 +153,12 @@ class Function:
         self.body.finish()
 
 
-def _passed(function: Function, arguments: Sequence[Operand]) -> tuple[Tree | Constant, ...]:
+def _passed(function: Function, arguments: Sequence[Operand]) -> tuple[Node, ...]:
     types = tuple(function.parameters.values())
     if len(types) != len(arguments):
         raise InternalError(
             f"wasm call of {function.name}: got {len(arguments)} arguments, wants {len(types)}"
         )
-    return tuple(constant(view, each).taken() for view, each in zip(types, arguments, strict=True))
+    return tuple(
+        constant(view, each).node.taken() for view, each in zip(types, arguments, strict=True)
+    )

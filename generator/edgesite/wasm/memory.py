@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from edgesite.errors import InternalError
-from edgesite.wasm.expression import Operand, Tree, Value, constant, instruction
-from edgesite.wasm.opcodes import OPCODES
+from edgesite.wasm.expression import Operand, Value, constant, instruction
+from edgesite.wasm.nodes import Tree, opcode_of
 from edgesite.wasm.types import I32, Type
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def load_extend_u(f: Function, view: Type, address: Operand, offset: int = 0) ->
 def load_lane(f: Function, vector: Value, lane: int, address: Operand, offset: int = 0) -> Value:
     """The vector with one lane from memory."""
     mnemonic, view = f"v128.load{vector.type.lane_bits}_lane", vector.type
-    immediates = (*_memarg(mnemonic, offset), _lane(view, lane))
+    immediates = (*_memarg(mnemonic, offset), view.checked_lane(lane))
     tree = instruction(mnemonic, constant(I32, address), vector, immediates=immediates)
     return _reading(f, tree, view)
 
@@ -109,7 +109,9 @@ def store32(f: Function, address: Operand, value: Value, offset: int = 0) -> Non
 def store_lane(f: Function, address: Operand, vector: Value, lane: int, offset: int = 0) -> None:
     """Write one lane."""
     mnemonic, view = f"v128.store{vector.type.lane_bits}_lane", vector.type
-    f.do(mnemonic, address, vector, immediates=(*_memarg(mnemonic, offset), _lane(view, lane)))
+    f.do(
+        mnemonic, address, vector, immediates=(*_memarg(mnemonic, offset), view.checked_lane(lane))
+    )
 
 
 def fill(f: Function, address: Operand, byte: Operand, size_bytes: Operand) -> None:
@@ -150,16 +152,15 @@ def _store(
     f.do(mnemonic, address, value, immediates=_memarg(mnemonic, offset, align))
 
 
-def _reading(f: Function, tree: Value, view: Type) -> Tree:
-    assert isinstance(tree, Tree)
-    tree.type, tree.reads = view, (f.body.world.read(),)
-    return tree
+def _reading(f: Function, loaded: Value, view: Type) -> Value:
+    node = loaded.node
+    assert isinstance(node, Tree)
+    node.reads = (f.body.world.read(),)
+    return Value(view, node)
 
 
 def _memarg(mnemonic: str, offset: int, align: int | None = None) -> tuple[tuple[int, int], ...]:
-    opcode = OPCODES.get(mnemonic)
-    if opcode is None:
-        raise InternalError(f"wasm instruction {mnemonic}: does not exist for this type")
+    opcode = opcode_of(mnemonic)
     if not 0 <= offset < 1 << 32:
         raise InternalError(f"wasm {mnemonic}: offset {offset} is not in 0 to 4294967295")
     if align is None:
@@ -168,9 +169,3 @@ def _memarg(mnemonic: str, offset: int, align: int | None = None) -> tuple[tuple
         wanted = f"a power of two up to {1 << opcode.natural}"
         raise InternalError(f"wasm {mnemonic}: alignment {align} is not {wanted}")
     return ((align.bit_length() - 1, offset),)
-
-
-def _lane(view: Type, lane: int) -> int:
-    if not 0 <= lane < view.lanes:
-        raise InternalError(f"wasm lane {lane} of {view}: it has {view.lanes}")
-    return lane

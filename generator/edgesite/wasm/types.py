@@ -32,6 +32,11 @@ class Type:
         return self.storage == "v128"
 
     @property
+    def bits(self) -> Type:
+        """The type that has its bitwise instructions."""
+        return V128 if self.is_vector else self
+
+    @property
     def lane(self) -> Type:
         """The scalar type in which one lane is computed; i32 for the lanes narrower than that."""
         if not self.is_vector:
@@ -55,6 +60,12 @@ class Type:
     def narrower(self) -> Type:
         """The integer lanes of half the width."""
         return integer_lanes(self.lane_bits // 2)
+
+    def checked_lane(self, lane: int) -> int:
+        """Give the number of a lane back, if there is one."""
+        if not 0 <= lane < self.lanes:
+            raise InternalError(f"wasm lane {lane} of {self}: does not exist; it has {self.lanes}")
+        return lane
 
     def __repr__(self) -> str:
         return self.name
