@@ -1,6 +1,14 @@
 """What ONNX operators mean, in primitives: one short function each, one module per family."""
 
-from edgesite.ops import elementwise as elementwise
+from edgesite.ops import activation as activation
+from edgesite.ops import arithmetic as arithmetic
+from edgesite.ops import casting as casting
+from edgesite.ops import logic as logic
+from edgesite.ops import mathematics as mathematics
+from edgesite.ops import matrix as matrix
+from edgesite.ops import normalize as normalize
+from edgesite.ops import quantize as quantize
+from edgesite.ops import reduce as reduce
 from edgesite.ops.registry import call, find, is_supported, names, operator
 
 __all__ = ["call", "find", "is_supported", "names", "operator"]

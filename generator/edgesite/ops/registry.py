@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from edgesite.errors import InternalError, UnsupportedOperatorError
 from edgesite.ir import Tensor
 
 Outputs = Tensor | tuple[Tensor, ...]
 Function = Callable[..., Outputs]
+F = TypeVar("F", bound=Function)
 
 _TABLE: dict[tuple[str, str], dict[int, Function]] = {}
 
 
-def operator(*names: str, since: int = 1, domain: str = "") -> Callable[[Function], Function]:
+def operator(*names: str, since: int = 1, domain: str = "") -> Callable[[F], F]:
     """Register a function as the meaning of ONNX operators.
 
     The function takes the operator's inputs as tensors (None where an optional one is
@@ -26,7 +27,7 @@ def operator(*names: str, since: int = 1, domain: str = "") -> Callable[[Functio
     a later registration takes over from its own version on.
     """
 
-    def register(function: Function) -> Function:
+    def register(function: F) -> F:
         for name in names:
             versions = _TABLE.setdefault((domain, name), {})
             if since in versions:
