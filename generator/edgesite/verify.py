@@ -68,9 +68,12 @@ def verify(
     samples: Sequence[Feeds] = (),
     tolerance: float | None = None,
     *,
+    names: Sequence[str] = (),
     random_samples: int = 2,
 ) -> Verification:
     """Compare both modules with onnxruntime on samples, then on seeded random inputs.
+
+    `names` are what messages call the samples.
 
     Raises VerificationError, which names the output, the module and the difference, where they
     disagree; ModelError where onnxruntime cannot run the model.
@@ -84,7 +87,7 @@ def verify(
     for number, feeds in enumerate(given):
         expected = reference.run(feeds)
         references += [expected] if number < len(samples) else []
-        sample = f"sample {number + 1}" if number < len(samples) else "random input"
+        sample = _name_of(number, len(samples), names)
         for target in TARGETS:
             actual = compiled.run(feeds, target=target)
             for info in manifest.outputs:
@@ -100,6 +103,12 @@ def verify(
         targets=TARGETS,
         references=tuple(references),
     )
+
+
+def _name_of(number: int, given: int, names: Sequence[str]) -> str:
+    if number >= given:
+        return "a random input"
+    return names[number] if number < len(names) else f"sample {number + 1}"
 
 
 class Reference:

@@ -7,7 +7,6 @@ ValueError with `what; what to do`; where in the file is added by `validate`.
 from __future__ import annotations
 
 import re
-from enum import StrEnum
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -21,6 +20,7 @@ from pydantic import (
     model_validator,
 )
 
+from edgesite.site.images import Centre, Resize
 from edgesite.site.wording import described
 
 
@@ -70,41 +70,6 @@ Colour = Annotated[str, BeforeValidator(_a_colour)]
 Accent = Annotated[str | None, BeforeValidator(_a_colour)]
 
 
-class Filter(StrEnum):
-    """Pillow's resampling filters."""
-
-    NEAREST = "nearest"
-    BOX = "box"
-    BILINEAR = "bilinear"
-    HAMMING = "hamming"
-    BICUBIC = "bicubic"
-    LANCZOS = "lanczos"
-
-
-class Resize(Block):
-    """How a picture is brought to the size the model wants."""
-
-    fit: Literal["crop", "contain", "stretch"] = "crop"
-    """crop: fill and cut; contain: pad; stretch: ignore the aspect ratio."""
-
-    filter: Filter = Filter.BILINEAR
-    """Pillow's filter of the same name, antialiased as Pillow does it."""
-
-    shorter: Annotated[int, Field(gt=0)] | None = None
-    """Resize the shorter side to this many pixels first, then cut the centre out, as
-    torchvision's Resize and CenterCrop do; 256 is usual for models that see 224."""
-
-    @field_validator("shorter")
-    @classmethod
-    def _cuts(cls, value: int | None, info: ValidationInfo) -> int | None:
-        fit = info.data.get("fit", "crop")
-        if value is not None and fit != "crop":
-            raise ValueError(
-                f"cuts the centre out, which fit: {fit} does not; leave one of them out"
-            )
-        return value
-
-
 class Norm(Block):
     """Subtracted from and divided into every channel, after the scale."""
 
@@ -147,13 +112,6 @@ class Norm(Block):
                 "give one of each per channel"
             )
         return self
-
-
-class Centre(Block):
-    """Drawn digits and letters: cut to the ink, scaled, placed by the centre of mass."""
-
-    size: Annotated[int, Field(gt=0)]
-    """The longer side of the ink in pixels; MNIST's digits have 20 of 28."""
 
 
 class Input(Block):

@@ -1,0 +1,141 @@
+"""The proof of a demo, and its answers to its examples: both from one comparison, both cached.
+
+Answers are those of Pillow and onnxruntime; the comparison makes sure that the modules that
+ship give the same.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from edgesite.errors import EdgesiteError
+from edgesite.site.cache import digest, key_of
+from edgesite.site.compiled import placed
+from edgesite.site.demo import Answer, Proof
+from edgesite.site.images import open_image, prepare
+from edgesite.verify import verify
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from edgesite.site.cache import Cache
+    from edgesite.site.compiled import Compiled
+    from edgesite.site.fit import Fit
+    from edgesite.site.source import DemoSource
+
+Scores = np.ndarray[tuple[int, int], np.dtype[Any]]
+"""examples x classes, in the dtype of the model's output."""
+
+
+@dataclass(frozen=True)
+class Verified:
+    """What the comparison found."""
+
+    proof: Proof
+    scores: Scores
+
+
+def verified(demo: DemoSource, compiled: Compiled, fit: Fit, cache: Cache) -> Verified:
+    """Compare the compiled model with onnxruntime on the examples and on random inputs.
+
+    Raises VerificationError where they disagree, ModelError where onnxruntime refuses.
+    """
+    pictures = [digest(picture.data) for picture in demo.pictures]
+    key = key_of(
+        "verify",
+        compiled.key,
+        fit.input.model_dump(mode="json"),
+        fit.output,
+        pictures,
+        demo.config.tolerance,
+        [version("onnxruntime"), version("wasmtime"), version("pillow")],
+    )
+    return _kept(cache.get(key)) or _compared(demo, compiled, fit, cache, key)
+
+
+def _compared(demo: DemoSource, compiled: Compiled, fit: Fit, cache: Cache, key: str) -> Verified:
+    samples = [
+        {fit.input.name: prepare(open_image(picture.path), fit.input).reshape(fit.shape)}
+        for picture in demo.pictures
+    ]
+    names = [f"example {picture.path.name}" for picture in demo.pictures]
+    try:
+        result = verify(compiled.open(), demo.model, samples, demo.config.tolerance, names=names)
+    except EdgesiteError as error:
+        raise placed(demo, error) from None
+    proof = Proof(
+        samples=result.samples,
+        max_difference=result.max_difference,
+        top1_agreement=result.top1_agreement,
+        onnxruntime=result.onnxruntime,
+        targets=result.targets,
+    )
+    rows = [outputs[fit.output].reshape(1, fit.classes) for outputs in result.references]
+    scores = np.concatenate(rows) if rows else np.zeros((0, fit.classes), np.float32)
+    file = io.BytesIO()
+    np.save(file, scores, allow_pickle=False)
+    cache.put(
+        key, {"proof.json": json.dumps(asdict(proof)).encode(), "scores.npy": file.getvalue()}
+    )
+    return Verified(proof, scores)
+
+
+def _kept(files: dict[str, bytes] | None) -> Verified | None:
+    if files is None:
+        return None
+    record = json.loads(files["proof.json"])
+    record["targets"] = tuple(record["targets"])
+    scores = np.load(io.BytesIO(files["scores.npy"]), allow_pickle=False)
+    return Verified(Proof(**record), scores)
+
+
+def probabilities(scores: Scores, activation: str) -> Scores:
+    """The activation of demo.yaml on every row, in float64."""
+    values = scores.astype(np.float64)
+    match activation:
+        case "softmax":
+            powers = np.exp(values - values.max(axis=1, keepdims=True))
+            shares: Scores = powers / powers.sum(axis=1, keepdims=True)
+            return shares
+        case "sigmoid":
+            odds: Scores = 1 / (1 + np.exp(-values))
+            return odds
+        case _:
+            return values
+
+
+def answers(
+    row: np.ndarray, labels: Sequence[str], top: int, threshold: float | None
+) -> tuple[Answer, ...]:
+    """The best classes of a row of probabilities, best first; of equals the first in the list."""
+    order = np.argsort(-row, kind="stable")[:top]
+    found = (Answer(labels[index], float(row[index]), int(index)) for index in order)
+    return tuple(a for a in found if threshold is None or a.probability >= threshold)
+
+
+def doubts(demo: DemoSource, scores: Scores) -> list[str]:
+    """Warnings about an activation that the scores of the examples speak against."""
+    if not scores.size:
+        return []
+    where = demo.document.where(("output", "activation"))
+    values = scores.astype(np.float64)
+    within = bool(((values >= 0) & (values <= 1)).all())
+    sums_to_one = within and bool(np.allclose(values.sum(axis=1), 1, atol=1e-3))
+    activation = demo.config.output.activation
+    if activation == "softmax" and sums_to_one:
+        return [
+            f"{where}: output.activation: the model's output already sums to 1, "
+            "a second softmax levels it; write none if the model ends in a softmax"
+        ]
+    if activation == "none" and not within:
+        return [
+            f"{where}: output.activation: the model's output leaves 0..1, so bars cannot show it; "
+            "write softmax or sigmoid"
+        ]
+    return []

@@ -1,0 +1,209 @@
+"""A site's folder in, a folder of pages out: the whole path in a few readable functions.
+
+Everything is checked before anything is written, and all problems of all demos are raised
+together. Nothing here prints: progress is told to a function.
+"""
+
+from __future__ import annotations
+
+import gzip
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from edgesite.site.answers import answers, doubts, probabilities, verified
+from edgesite.site.assets import Assets
+from edgesite.site.cache import Cache
+from edgesite.site.compiled import compiled
+from edgesite.site.demo import DemoPage, Example
+from edgesite.site.fit import fit
+from edgesite.site.output import check_output, write_output
+from edgesite.site.problems import Problems
+from edgesite.site.render import render_site
+from edgesite.site.source import load_site
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from edgesite.site.answers import Verified
+    from edgesite.site.compiled import Compiled
+    from edgesite.site.demo import Proof, SiteInfo
+    from edgesite.site.fit import Fit
+    from edgesite.site.source import DemoSource
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a build is about to do."""
+
+    stage: str
+    """compile, verify, render or write."""
+
+    slug: str | None
+    """The demo it is about; None for what is about the whole site."""
+
+    done: int
+    total: int
+    """Demos finished and demos in all."""
+
+
+Progress = Callable[[Step], None]
+
+
+@dataclass(frozen=True)
+class PageReport:
+    """What became of a demo."""
+
+    slug: str
+    title: str
+    code_bytes: int
+    """The larger of the two modules."""
+
+    code_gzip_bytes: int
+    weights_bytes: int
+    examples: int
+    proof: Proof
+    cached: bool
+    """Whether the model was compiled by an earlier build."""
+
+    elapsed_ms: float
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A site without problems: all that its pages are rendered from."""
+
+    info: SiteInfo
+    theme: Path | None
+    pages: tuple[DemoPage, ...]
+    reports: tuple[PageReport, ...]
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a build wrote."""
+
+    out: Path
+    pages: tuple[PageReport, ...]
+    warnings: tuple[str, ...]
+    files: int
+    size_bytes: int
+    elapsed_ms: float
+
+
+def build(root: Path, out: Path, progress: Progress | None = None) -> Report:
+    """Build the site in root into out, which is replaced as a whole.
+
+    Raises the only problem or ProblemsError; out is then as it was.
+    """
+    started, tell = time.perf_counter(), progress or _silent
+    check_output(out, root)
+    site = check(root, progress)
+    total = len(site.pages)
+    tell(Step("render", None, total, total))
+    files = render_site(site.info, site.pages, Assets.load(site.theme))
+    tell(Step("write", None, total, total))
+    write_output(out, files)
+    return Report(
+        out=out,
+        pages=site.reports,
+        warnings=site.warnings,
+        files=len(files),
+        size_bytes=sum(map(len, files.values())),
+        elapsed_ms=_since(started),
+    )
+
+
+def check(root: Path, progress: Progress | None = None) -> Checked:
+    """Do all that a build does but render and write.
+
+    Raises the only problem, or ProblemsError with every problem of every demo.
+    """
+    tell, problems, cache = progress or _silent, Problems(), Cache.of_site(root)
+    site = load_site(root, problems)
+    pages: list[DemoPage] = []
+    reports: list[PageReport] = []
+    warnings: list[str] = []
+    for number, demo in enumerate(site.demos):
+        started = time.perf_counter()
+        with problems.gathered():
+            tell(Step("compile", demo.slug, number, len(site.demos)))
+            model = compiled(demo, cache)
+            how = fit(demo, model.manifest, problems)
+            if how is None:
+                continue
+            tell(Step("verify", demo.slug, number, len(site.demos)))
+            facts = verified(demo, model, how, cache)
+            warnings += doubts(demo, facts.scores)
+            pages.append(_page(demo, model, how, facts))
+            reports.append(_report(demo, model, facts, _since(started)))
+    problems.raise_any()
+    return Checked(site.info, site.theme, tuple(pages), tuple(reports), tuple(warnings))
+
+
+def _page(demo: DemoSource, model: Compiled, how: Fit, facts: Verified) -> DemoPage:
+    config = demo.config
+    return DemoPage(
+        slug=demo.slug,
+        title=config.title,
+        description=config.description,
+        task=config.task,
+        labels=demo.labels,
+        input=how.input,
+        activation=config.output.activation,
+        top=min(config.output.top, how.classes),
+        threshold=config.output.threshold,
+        inputs_enabled=tuple(config.inputs),
+        body_markdown=demo.body_markdown,
+        examples=_examples(demo, facts),
+        proof=facts.proof,
+        manifest=model.manifest.model_dump(mode="json"),
+        files=model.files,
+        accent=config.accent,
+    )
+
+
+def _examples(demo: DemoSource, facts: Verified) -> tuple[Example, ...]:
+    output = demo.config.output
+    rows = probabilities(facts.scores, output.activation)
+    return tuple(
+        Example(
+            name=picture.name,
+            caption=picture.caption,
+            source=picture.path,
+            image=picture.data,
+            media_type=picture.media_type,
+            width=picture.width,
+            height=picture.height,
+            expected=picture.expected,
+            answers=answers(row, demo.labels, output.top, output.threshold),
+        )
+        for picture, row in zip(demo.pictures, rows, strict=True)
+    )
+
+
+def _report(demo: DemoSource, model: Compiled, facts: Verified, elapsed_ms: float) -> PageReport:
+    modules = [model.files[module.file] for module in model.manifest.modules.values()]
+    code = max(modules, key=len)
+    return PageReport(
+        slug=demo.slug,
+        title=demo.config.title,
+        code_bytes=len(code),
+        code_gzip_bytes=len(gzip.compress(code, mtime=0)),
+        weights_bytes=model.manifest.weights.size_bytes,
+        examples=len(demo.pictures),
+        proof=facts.proof,
+        cached=model.cached,
+        elapsed_ms=elapsed_ms,
+    )
+
+
+def _since(started: float) -> float:
+    """Milliseconds."""
+    return (time.perf_counter() - started) * 1000
+
+
+def _silent(step: Step) -> None:
+    """Tell nobody."""

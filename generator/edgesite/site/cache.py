@@ -1,0 +1,107 @@
+"""Results kept between builds, found by the hash of everything they depend on.
+
+An entry is a folder of files and an index with the hash of each. Entries appear by one rename,
+so that builds side by side and builds that are killed leave none half-written; an entry whose
+files do not match its index counts as absent and is replaced.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+INDEX = "index.json"
+FOLDER = ".edgesite-cache"
+TOOLS = ("edgesite", "onnx", "numpy")
+"""The packages whose versions decide what is compiled."""
+
+
+class Cache:
+    """A folder of entries; works as an always empty one where it cannot be written."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    @classmethod
+    def of_site(cls, root: Path) -> Cache:
+        """The cache of a site: beside edgesite.yaml, or where EDGESITE_CACHE says."""
+        elsewhere = os.environ.get("EDGESITE_CACHE")
+        return cls(Path(elsewhere) if elsewhere else root / FOLDER)
+
+    def path(self, key: str) -> Path:
+        """The folder of an entry, whether there is one or not."""
+        return self.folder / key[:2] / key
+
+    def get(self, key: str) -> dict[str, bytes] | None:
+        """The files of an entry; None where there is none or it is not as it was written."""
+        folder = self.path(key)
+        try:
+            index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
+            files = {name: (folder / name).read_bytes() for name in index}
+            sound = all(digest(files[name]) == index[name] for name in index)
+        except (OSError, ValueError, TypeError):
+            return None
+        return files if sound else None
+
+    def put(self, key: str, files: Mapping[str, bytes]) -> None:
+        """Keep files under a key; without effect where the folder cannot be written."""
+        target = self.path(key)
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            self._mark()
+            staging = Path(tempfile.mkdtemp(prefix=".new-", dir=target.parent))
+        except OSError:
+            return
+        try:
+            index = {name: digest(data) for name, data in sorted(files.items())}
+            for name, data in files.items():
+                (staging / name).write_bytes(data)
+            (staging / INDEX).write_text(json.dumps(index), encoding="utf-8")
+            shutil.rmtree(target, ignore_errors=True)
+            staging.rename(target)
+        except OSError:  # another build was first, or the disk is full
+            shutil.rmtree(staging, ignore_errors=True)
+
+    def _mark(self) -> None:
+        """Keep the folder out of git and of backups."""
+        ignore = self.folder / ".gitignore"
+        if not ignore.exists():
+            ignore.write_text("*\n", encoding="utf-8")
+            (self.folder / "CACHEDIR.TAG").write_text(
+                "Signature: 8a477f597d28d172789f06886806bc55\n", encoding="utf-8"
+            )
+
+
+def digest(data: bytes) -> str:
+    """SHA-256 in hex."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def key_of(*parts: bytes | str | object) -> str:
+    """A key for what depends on all parts: bytes as they are, other values as sorted JSON."""
+    total = hashlib.sha256()
+    for part in parts:
+        data = part if isinstance(part, bytes) else json.dumps(part, sort_keys=True).encode()
+        total.update(len(data).to_bytes(8, "little") + data)
+    return total.hexdigest()
+
+
+@cache
+def tool_hash() -> str:
+    """A hash of edgesite's own code and bundles, and of the tools that decide what it makes."""
+    package = Path(__file__).parents[1]
+    total = hashlib.sha256(" ".join(f"{name} {version(name)}" for name in TOOLS).encode())
+    for path in sorted(package.rglob("*")):
+        if path.is_file() and "__pycache__" not in path.parts:
+            total.update(path.relative_to(package).as_posix().encode() + path.read_bytes())
+    return total.hexdigest()

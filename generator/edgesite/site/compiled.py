@@ -1,0 +1,136 @@
+"""The compiled model of a demo: from the cache, or from the compiler and then into the cache."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import edgesite
+from edgesite.errors import (
+    ConfigError,
+    EdgesiteError,
+    ModelError,
+    ProblemsError,
+    UnsupportedShapeError,
+    UsageError,
+)
+from edgesite.site.cache import Cache, digest, key_of, tool_hash
+from edgesite.targets.manifest import Manifest
+from edgesite.verify import Reference
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from edgesite import CompiledModel
+    from edgesite.site.source import DemoSource
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """A demo's model, ready to ship."""
+
+    key: str
+    """A hash of everything it was made from."""
+
+    files: Mapping[str, bytes]
+    folder: Path
+    """Where the cache keeps the files, if it could be written."""
+
+    cached: bool
+    """Whether an earlier build made it."""
+
+    fresh: CompiledModel | None
+
+    @cached_property
+    def manifest(self) -> Manifest:
+        """Its inputs, outputs and files."""
+        return Manifest.model_validate_json(self.files["manifest.json"])
+
+    def open(self) -> CompiledModel:
+        """The model, ready to run."""
+        return self.fresh or edgesite.load(self.folder)
+
+
+def compiled(demo: DemoSource, cache: Cache) -> Compiled:
+    """Compile a demo's model, unless the cache has it.
+
+    Raises what the compiler raises, with the place in demo.yaml in front.
+    """
+    shape = demo.config.input.shape
+    try:
+        data = demo.model.read_bytes()
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise demo.document.problem(
+            ("model",), f"cannot be read ({reason}); make the file readable"
+        ) from None
+    key = key_of(
+        "compile",
+        tool_hash(),
+        data,
+        list(_outside(demo.model, data)),
+        demo.config.input.name,
+        shape,
+    )
+    files = cache.get(key)
+    if files is not None:
+        return Compiled(key, files, cache.path(key), cached=True, fresh=None)
+    try:
+        model = edgesite.compile(demo.model, shapes=_shapes(demo))
+    except EdgesiteError as error:
+        raise placed(demo, error) from None
+    files = model.files()
+    cache.put(key, files)
+    return Compiled(key, files, cache.path(key), cached=False, fresh=model)
+
+
+def placed(demo: DemoSource, error: EdgesiteError) -> EdgesiteError:
+    """An error about a demo's model, with the line of demo.yaml that leads to it."""
+    if isinstance(error, ProblemsError):
+        return ProblemsError([placed(demo, problem) for problem in error.problems])
+    about_shape = isinstance(error, UnsupportedShapeError | UsageError)
+    location = ("input", "shape") if about_shape else ("model",)
+    text = f"{demo.document.where(location)}: {'.'.join(location)}: {error}"
+    return ConfigError(text) if isinstance(error, UsageError) else type(error)(text)
+
+
+def _shapes(demo: DemoSource) -> Mapping[str, int | tuple[int, ...]] | None:
+    """What the compiler is told about sizes: the input's shape, or sizes of named axes."""
+    shape, name = demo.config.input.shape, demo.config.input.name
+    if shape is None:
+        return None
+    if isinstance(shape, dict):
+        return dict(shape)
+    return {name or _only_input(demo): shape}
+
+
+def _only_input(demo: DemoSource) -> str:
+    try:
+        names = list(Reference(demo.model).inputs)
+    except ModelError:
+        edgesite.compile(demo.model)  # the compiler's own message says more about broken files
+        raise
+    if len(names) != 1:
+        raise demo.document.problem(
+            ("input",), f"the model has the inputs {', '.join(names)}; add name: with one of them"
+        )
+    return names[0]
+
+
+_LOCATION = re.compile(rb"\x0a\x08location\x12([\x01-\x7f])")
+"""How a tensor's entry for data in another file begins, up to the length of the file's name."""
+
+
+def _outside(model: Path, data: bytes) -> Iterator[str]:
+    """Hashes of the files in which a model keeps weights outside itself."""
+    names = set()
+    for match in _LOCATION.finditer(data):
+        names.add(data[match.end() : match.end() + match[1][0]])
+    for name in sorted(names):
+        try:
+            yield digest((model.parent / name.decode()).read_bytes())
+        except (OSError, ValueError):
+            yield "unreadable"  # the compiler says so

@@ -1,0 +1,124 @@
+"""The output folder: replaced as a whole, and only if an earlier build wrote it.
+
+Files are written to a folder beside it, which takes its place by renaming when everything is
+there. Whatever goes wrong before leaves the old folder as it was.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from edgesite.errors import BuildError, InternalError
+from edgesite.site.wording import shown
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+MARKER = ".edgesite"
+NOTICE = "edgesite wrote this folder, and each build replaces it as a whole.\n"
+
+
+def check_output(out: Path, root: Path) -> None:
+    """Make sure that a build may and can write here; call it before long work.
+
+    Raises BuildError where the folder holds what no build wrote, holds the site itself, or
+    cannot be written.
+    """
+    target, site = out.resolve(), root.resolve()
+    if site.is_relative_to(target):
+        raise BuildError(
+            f"{shown(out)}: the output folder would replace the site itself; "
+            "give a folder of its own, such as dist"
+        )
+    inside = target.relative_to(site).parts if target.is_relative_to(site) else ()
+    if inside and inside[0] in ("demos", "theme"):
+        raise BuildError(
+            f"{shown(out)}: the output folder is among the sources in {inside[0]}/; "
+            "give a folder of its own, such as dist"
+        )
+    if target.exists() and not target.is_dir():
+        raise BuildError(f"{shown(out)}: is a file; give the name of a folder")
+    if target.is_dir() and not _is_ours(target):
+        raise BuildError(
+            f"{shown(out)}: is not empty and was not written by edgesite, so it is left alone; "
+            "empty it yourself or give another folder"
+        )
+    _remove(_staging(target, out))
+
+
+def write_output(out: Path, files: Mapping[str, bytes]) -> None:
+    """Let the folder hold exactly these files, by POSIX path relative to it.
+
+    Raises BuildError where it cannot be written; the folder is then as it was.
+    """
+    target = out.resolve()
+    staging = _staging(target, out)
+    try:
+        for name, data in {**files, MARKER: NOTICE.encode()}.items():
+            path = staging / _checked(name)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
+        staging.chmod(0o755)  # mkdtemp's folders are private, a web server's are not
+        _swap(staging, target)
+    except OSError as error:
+        raise _unwritable(out, error) from None
+    finally:
+        _remove(staging)
+
+
+def _is_ours(folder: Path) -> bool:
+    try:
+        names = {entry.name for entry in folder.iterdir()}
+    except OSError as error:
+        raise _unwritable(folder, error) from None
+    return not names or MARKER in names
+
+
+def _staging(target: Path, out: Path) -> Path:
+    """A new folder beside the target: on the same disk, so that a rename is enough."""
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        return Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+    except OSError as error:
+        raise _unwritable(out, error) from None
+
+
+def _swap(staging: Path, target: Path) -> None:
+    """Put one folder into the place of another, or leave both if that fails."""
+    if not target.exists():
+        staging.rename(target)
+        return
+    aside = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+    try:
+        target.rename(aside / "old")
+        try:
+            staging.rename(target)
+        except BaseException:
+            (aside / "old").rename(target)
+            raise
+    except BaseException:
+        aside.rmdir()  # refuses where the old folder could not be put back, and so keeps it
+        raise
+    _remove(aside)
+
+
+def _remove(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _checked(name: str) -> PurePosixPath:
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts or not path.parts or name == MARKER:
+        raise InternalError(f"a page cannot be written to {name!r}")
+    return path
+
+
+def _unwritable(out: Path, error: OSError) -> BuildError:
+    reason = (error.strerror or str(error)).lower()
+    return BuildError(
+        f"{shown(out)}: cannot be written ({reason}); "
+        "make its parent folder writable or give another one with --out"
+    )

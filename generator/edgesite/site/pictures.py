@@ -1,0 +1,139 @@
+"""Example pictures: from the entries of demo.yaml to files that are known to be sound."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from PIL import Image
+
+from edgesite.errors import BuildError, EdgesiteError
+from edgesite.site.images import open_image
+from edgesite.site.paths import files_below, shipped_name
+from edgesite.site.wording import shown, suggestion
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from edgesite.site.config import DemoConfig, ExampleEntry
+    from edgesite.site.document import Document, Location
+    from edgesite.site.problems import Problems
+
+MEDIA_TYPES = {
+    "JPEG": "image/jpeg",
+    "MPO": "image/jpeg",  # what several cameras write: a JPEG with a second picture behind it
+    "PNG": "image/png",
+    "WEBP": "image/webp",
+    "GIF": "image/gif",
+    "BMP": "image/bmp",
+}
+"""Pillow's names of the formats that every browser shows."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """An example as the author gave it."""
+
+    name: str
+    """The file name it ships under."""
+
+    caption: str
+    path: Path
+    data: bytes
+    media_type: str
+    width: int
+    """As a viewer shows it, in pixels: after the EXIF orientation."""
+
+    height: int
+    expected: str | None
+
+
+def load_pictures(
+    folder: Path,
+    config: DemoConfig,
+    document: Document,
+    labels: Sequence[str] | None,
+    problems: Problems,
+) -> tuple[Picture, ...]:
+    """The pictures of a demo in the author's order; what is wrong with others goes to problems.
+
+    A file that two entries or patterns name is taken once. Labels are None where they are
+    not known, and then the labels of examples go unchecked.
+    """
+    pictures: dict[Path, Picture] = {}
+    for number, entry in enumerate(config.examples):
+        location: Location = ("examples", number)
+        _check_label(entry, document, location, labels, problems)
+        try:
+            paths = files_below(folder, entry.file)
+        except ValueError as error:
+            problems.add(document.problem(location, str(error)))
+            continue
+        for path in paths:
+            if path not in pictures:
+                taken = {picture.name for picture in pictures.values()}
+                with problems.gathered():
+                    pictures[path] = _load(path, entry, shipped_name(path.name, taken))
+    return tuple(pictures.values())
+
+
+def _load(path: Path, entry: ExampleEntry, name: str) -> Picture:
+    """Read and decode a picture; BuildError says what is wrong with it."""
+    data = path.read_bytes()
+    if data.startswith(b"version https://git-lfs"):
+        raise BuildError(
+            f"{shown(path)}: is a Git LFS pointer, not the picture; fetch it with `git lfs pull`"
+        )
+    try:
+        upright = open_image(path)
+        media_type = _media_type(path)
+    except EdgesiteError:
+        raise
+    except Exception as error:  # Pillow's decoders raise anything on hostile bytes
+        raise BuildError(
+            f"{shown(path)}: the picture is damaged ({error}); save it again"
+        ) from None
+    if media_type is None:
+        raise BuildError(
+            f"{shown(path)}: browsers do not show pictures of this format; save it as PNG or JPEG"
+        )
+    return Picture(
+        name=name,
+        caption=entry.caption or _caption_of(path.stem),
+        path=path,
+        data=data,
+        media_type=media_type,
+        width=upright.width,
+        height=upright.height,
+        expected=entry.label,
+    )
+
+
+def _media_type(path: Path) -> str | None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        with Image.open(path) as image:
+            return MEDIA_TYPES.get(image.format or "")
+
+
+def _caption_of(stem: str) -> str:
+    """Words from a file name: tabby-cat_2 is "Tabby cat 2"."""
+    words = " ".join(stem.replace("-", " ").replace("_", " ").split())
+    return words[:1].upper() + words[1:] or "Example"
+
+
+def _check_label(
+    entry: ExampleEntry,
+    document: Document,
+    location: Location,
+    labels: Sequence[str] | None,
+    problems: Problems,
+) -> None:
+    if entry.label is None or labels is None or entry.label in labels:
+        return
+    hint = suggestion(entry.label, labels, "labels")
+    problems.add(
+        document.problem((*location, "label"), f'"{entry.label}" is not among the labels; {hint}')
+    )

@@ -1,0 +1,197 @@
+"""A site as its author wrote it: read, checked, and every problem of every demo named."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from edgesite.errors import BuildError, ConfigError
+from edgesite.site.config import DemoConfig, SiteConfig
+from edgesite.site.demo import SiteInfo
+from edgesite.site.document import read_text
+from edgesite.site.labels import read_labels
+from edgesite.site.paths import file_below, slug_of
+from edgesite.site.pictures import Picture, load_pictures
+from edgesite.site.validate import load_config
+from edgesite.site.wording import described, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from edgesite.site.document import Document
+    from edgesite.site.problems import Problems
+
+SITE_FILE = "edgesite.yaml"
+DEMO_FILE = "demo.yaml"
+DEMOS_FOLDER = "demos"
+RESERVED = ("assets", "index", "404")
+"""What pages of demos cannot be called, because the site has these itself."""
+
+
+@dataclass(frozen=True)
+class DemoSource:
+    """One demo's folder, read and checked as far as can be without its model's shapes."""
+
+    folder: Path
+    slug: str
+    config: DemoConfig
+    document: Document
+    labels: tuple[str, ...]
+    labels_where: str
+    """Where the labels stand, for messages: a file, or a place in demo.yaml."""
+
+    model: Path
+    body_markdown: str
+    pictures: tuple[Picture, ...]
+
+
+@dataclass(frozen=True)
+class SiteSource:
+    """A site's folder."""
+
+    root: Path
+    info: SiteInfo
+    demos: tuple[DemoSource, ...]
+    """Those that could be read, in the order of their folders' names."""
+
+    theme: Path | None
+    """The site's own theme folder."""
+
+
+def load_site(root: Path, problems: Problems) -> SiteSource:
+    """Read a site; what is wrong goes to problems, and the demos that are well are returned.
+
+    Raises BuildError where the folder is no site at all, or has no demos.
+    """
+    _check_is_site(root)
+    info = SiteInfo("", "", "en", None, None, None, "")
+    with problems.gathered():
+        info = _load_info(root)
+    demos: list[DemoSource] = []
+    for folder in _demo_folders(root):
+        with problems.gathered():
+            demo = load_demo(folder, problems)
+            demos += [demo] if demo else []
+    _refuse_equal_slugs(demos, problems)
+    theme = root / "theme"
+    return SiteSource(root, info, tuple(demos), theme if theme.is_dir() else None)
+
+
+def load_demo(folder: Path, problems: Problems) -> DemoSource | None:
+    """Read a demo's folder; None where one of its problems stands in the way of all else.
+
+    Raises ConfigError or ProblemsError where demo.yaml cannot be understood.
+    """
+    config, document = load_config(_demo_file(folder), DemoConfig)
+    before = len(problems)
+    slug = _slug(folder, config, document, problems)
+    labels, labels_where = _labels(folder, config, document, problems)
+    body = ""
+    with problems.gathered():
+        body = _body(folder)
+    pictures = load_pictures(folder, config, document, labels or None, problems)
+    try:
+        model = file_below(folder, config.model)
+    except ValueError as error:
+        problems.add(document.problem(("model",), str(error)))
+    if len(problems) > before:
+        return None
+    return DemoSource(folder, slug, config, document, labels, labels_where, model, body, pictures)
+
+
+def _check_is_site(root: Path) -> None:
+    if not root.is_dir():
+        raise BuildError(f"{shown(root)}: no such folder; `edgesite new SITE` makes a site")
+    if not (root / SITE_FILE).is_file():
+        raise BuildError(
+            f"{shown(root)}: has no {SITE_FILE}; "
+            "give the folder of a site, or make one with `edgesite new SITE`"
+        )
+
+
+def _load_info(root: Path) -> SiteInfo:
+    config, _ = load_config(root / SITE_FILE, SiteConfig)
+    return SiteInfo(
+        title=config.title,
+        description=config.description,
+        language=config.language,
+        site_url=config.site_url,
+        footer=config.footer,
+        accent=config.theme.accent,
+        body_markdown=_body(root),
+    )
+
+
+def _body(folder: Path) -> str:
+    path = folder / "index.md"
+    return read_text(path) if path.exists() else ""
+
+
+def _demo_folders(root: Path) -> list[Path]:
+    """The folders below demos/, but those whose names start with a dot or an underscore."""
+    demos = root / DEMOS_FOLDER
+    entries = sorted(demos.iterdir()) if demos.is_dir() else []
+    folders = [path for path in entries if path.is_dir() and path.name[0] not in "._"]
+    if not folders:
+        raise BuildError(
+            f"{shown(demos)}: there are no demos; add one with `edgesite add MODEL.onnx`"
+        )
+    return folders
+
+
+def _demo_file(folder: Path) -> Path:
+    path = folder / DEMO_FILE
+    if not path.is_file():
+        others = sorted(
+            entry.name for entry in folder.iterdir() if entry.suffix in (".yml", ".yaml")
+        )
+        remedy = (
+            f"rename {others[0]} to {DEMO_FILE}"
+            if others
+            else "write one, or let the folder's name start with _ if it is no demo"
+        )
+        raise ConfigError(f"{shown(folder)}: has no {DEMO_FILE}; {remedy}")
+    return path
+
+
+def _slug(folder: Path, config: DemoConfig, document: Document, problems: Problems) -> str:
+    slug = config.slug or slug_of(folder.resolve().name)
+    if not slug:
+        what = f"no address can be made of the folder's name {described(folder.name)}"
+        problems.add(document.problem((), f"{what}; add slug: followed by a-z, 0-9 and dashes"))
+    elif slug in RESERVED:
+        what = f'the address "{slug}" belongs to the site itself'
+        remedy = f"choose another slug, such as {slug}-demo"
+        problems.add(document.problem(("slug",) if config.slug else (), f"{what}; {remedy}"))
+    return slug
+
+
+def _labels(
+    folder: Path, config: DemoConfig, document: Document, problems: Problems
+) -> tuple[tuple[str, ...], str]:
+    """The labels and where they stand; none where they cannot be read."""
+    if not isinstance(config.labels, str):
+        return tuple(config.labels), f"{document.where(('labels',))}: labels"
+    try:
+        path = file_below(folder, config.labels)
+    except ValueError as error:
+        problems.add(document.problem(("labels",), str(error)))
+        return (), ""
+    with problems.gathered():
+        return tuple(read_labels(path)), f"{shown(path)}:1:1"
+    return (), ""
+
+
+def _refuse_equal_slugs(demos: Iterable[DemoSource], problems: Problems) -> None:
+    first: dict[str, DemoSource] = {}
+    for demo in demos:
+        other = first.setdefault(demo.slug, demo)
+        if other is not demo:
+            where = demo.document.where(("slug",)) if demo.config.slug else demo.document.where()
+            problems.add(
+                ConfigError(
+                    f'{where}: slug: "{demo.slug}" is also the address of {shown(other.folder)}; '
+                    "give one of them another slug"
+                )
+            )
