@@ -25,7 +25,18 @@ from edgesite.ir.expr import (
     unary,
     walk,
 )
-from edgesite.ir.graph import Array, Graph, Map, Node, Reduce, Scan, Scatter, verify
+from edgesite.ir.graph import (
+    Array,
+    Graph,
+    Map,
+    Node,
+    Reduce,
+    Scan,
+    Scatter,
+    rename_values,
+    rewrite_node,
+    verify,
+)
 from edgesite.ir.simplify import bounds, linear, simplify
 from edgesite.ir.tensor import (
     Builder,
@@ -77,6 +88,8 @@ __all__ = [
     "linear",
     "maximum",
     "minimum",
+    "rename_values",
+    "rewrite_node",
     "select",
     "simplify",
     "substitute_axes",

@@ -14,14 +14,16 @@ whose body is a product of two reads (`edgesite.ir.contraction` recognises them)
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
 
 from edgesite.errors import InternalError
-from edgesite.ir.expr import Expr, Value
+from edgesite.ir.dtypes import INDEX
+from edgesite.ir.expr import Axis, Expr, Load, Value, transform
+from edgesite.ir.simplify import simplify
 
 Array = np.ndarray[tuple[int, ...], np.dtype[np.generic]]
 
@@ -62,16 +64,36 @@ class Reduce(Node):
     "argmax" and "argmin" give the INT64 position along the only reduction axis, the
     first of equals (`last` takes the last). `finish`, when there is one, is the
     epilogue: an expression over Result() and reads at the output's axes.
+
+    `space` and `store`, when given, separate the iteration space from the shape of
+    the output: the result of point i of `space` is written at `store(i)`, which must
+    reach every element of the output once. A reshape or transpose of the result lives
+    there.
     """
 
     combine: str = "sum"
     extent: tuple[int, ...] = ()
     finish: Expr | None = None
     last: bool = False
+    space: tuple[int, ...] | None = None
+    store: tuple[Expr, ...] | None = None
 
     @property
     def expressions(self) -> tuple[Expr, ...]:
-        return (self.body,) if self.finish is None else (self.body, self.finish)
+        finish = () if self.finish is None else (self.finish,)
+        return (self.body, *finish, *(self.store or ()))
+
+    @property
+    def iteration(self) -> tuple[int, ...]:
+        """The sizes of the axes of the result, reduction axes left out."""
+        return self.output.shape if self.space is None else self.space
+
+    @property
+    def position(self) -> tuple[Expr, ...]:
+        """Where in the output the result of a point is written."""
+        if self.store is not None:
+            return self.store
+        return tuple(Axis(INDEX, k, extent) for k, extent in enumerate(self.output.shape))
 
 
 @dataclass(frozen=True)
@@ -146,6 +168,35 @@ def _needed(nodes: tuple[Node, ...], outputs: tuple[Value, ...]) -> tuple[Node, 
             needed.update(node.inputs)
             kept.append(node)
     return tuple(reversed(kept))
+
+
+def rewrite_node(node: Node, change: Callable[[Expr], Expr | None]) -> Node:
+    """The node with `change` applied bottom-up to everything its expressions read or compute."""
+
+    def rewrite(expr: Expr) -> Expr:
+        return simplify(transform(expr, change))
+
+    match node:
+        case Reduce():
+            finish = None if node.finish is None else rewrite(node.finish)
+            return replace(node, body=rewrite(node.body), finish=finish)
+        case Scatter():
+            base = None if node.base is None else rewrite(node.base)
+            where = tuple(map(rewrite, node.where))
+            return replace(node, body=rewrite(node.body), base=base, where=where)
+    return replace(node, body=rewrite(node.body))
+
+
+def rename_values(node: Node, names: Mapping[Value, Value]) -> Node:
+    """The node reading and writing other values of the same shape."""
+
+    def change(expr: Expr) -> Expr | None:
+        if isinstance(expr, Load) and expr.value in names:
+            return replace(expr, value=names[expr.value])
+        return None
+
+    output = names.get(node.output, node.output)
+    return replace(rewrite_node(node, change), output=output)
 
 
 def verify(graph: Graph) -> Graph:

@@ -69,13 +69,15 @@ def format_node(node: Node) -> str:
         case Map():
             text = f"map {body}"
         case Reduce():
-            first = node.output.rank
+            first = len(node.iteration)
             axes = ", ".join(
                 f"{axis_name(first + k)} < {extent}" for k, extent in enumerate(node.extent)
             )
             text = f"{node.combine} over {axes}: {body}"
             if node.finish is not None:
                 text += f"; then {format_expr(node.finish)}"
+            if node.store is not None:
+                text += f"; at [{', '.join(map(format_expr, node.store))}] of {list(node.iteration)}"
         case Scan():
             flags = " exclusive" * node.exclusive + " reverse" * node.reverse
             text = f"scan {node.combine}{flags} along {axis_name(node.axis)}: {body}"

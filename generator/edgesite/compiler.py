@@ -1,0 +1,133 @@
+"""compile(): the whole path of a model, from ONNX to a folder of WebAssembly, in one place."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from edgesite import frontend, ops
+from edgesite.errors import EdgesiteError, InternalError, UnsupportedOperatorError
+from edgesite.frontend import StaticGraph, StaticNode
+from edgesite.ir import Builder, DType, Graph, Tensor, format_graph, verify
+from edgesite.passes import PIPELINE
+from edgesite.passes.layout import choose_layouts
+from edgesite.targets.artifacts import TARGETS, CompiledModel, pack, tensor_info
+from edgesite.targets.manifest import Source
+from edgesite.targets.wasm.module import build_module
+from edgesite.targets.wasm.schedule import FIRST_BYTE, Schedule, make_schedule
+
+if TYPE_CHECKING:
+    import onnx
+
+def compile(  # noqa: A001 - the name users expect: edgesite.compile(model)
+    model: str | os.PathLike[str] | bytes | onnx.ModelProto,
+    shapes: Mapping[str, Sequence[int] | int] | None = None,
+    constants: Mapping[str, ArrayLike] | None = None,
+) -> CompiledModel:
+    """Compile an ONNX model to WebAssembly.
+
+    `model` is a path, the bytes of a file, or a ModelProto. `shapes` gives the shape of an
+    input by its name, or the size of a dimension by the dimension's name. `constants` fixes
+    inputs, which the compiled model then no longer has.
+
+    Raises ModelError for a broken model, UnsupportedError for one that cannot be compiled,
+    and ProblemsError where there are several reasons.
+    """
+    source = Path(model) if isinstance(model, str | os.PathLike) else model
+    static = frontend.import_model(
+        source, shapes=shapes, constants=constants, supported=ops.is_supported
+    )
+    frontend.check_supported(static, ops.is_supported)
+    graph = optimise(express(static))
+    schedule = make_schedule(choose_layouts(graph))
+    place = schedule.placement
+    modules = {
+        target: build_module(schedule.steps, place, relaxed=target == "relaxed").encode()
+        for target in TARGETS
+    }
+    return pack(
+        [tensor_info(v.name, v, place.offsets[v]) for v in graph.inputs],
+        [
+            tensor_info(info.name, v, place.offsets[v])
+            for info, v in zip(static.outputs, graph.outputs, strict=True)
+        ],
+        _source(static, schedule),
+        modules,
+        schedule.weights,
+        weights_offset=FIRST_BYTE,
+        memory_pages=place.pages,
+    )
+
+
+def _source(static: StaticGraph, schedule: Schedule) -> Source:
+    facts = static.source
+    if facts is None:
+        raise InternalError("an outermost graph without a source")
+    macs = sum(step.macs for step in schedule.steps)
+    return Source(
+        sha256=facts.sha256, opset=facts.opset, parameters=facts.parameters, macs=macs
+    )
+
+
+def express(static: StaticGraph) -> Graph:
+    """Every node of an ONNX graph in primitives."""
+    builder = Builder()
+    tensors: dict[str, Tensor | None] = {"": None}
+    for info in static.inputs:
+        tensors[info.name] = builder.input(info.name, info.shape, DType.of(info.dtype))
+    for node in static.nodes:
+        builder.origin = node.name or node.op_type
+        try:
+            _express_node(node, builder, tensors, static)
+        except EdgesiteError as error:
+            raise type(error)(f"node {node}: {error}") from error
+    outputs = [_tensor(info.name, builder, tensors, static) for info in static.outputs]
+    return verify(builder.graph(outputs))
+
+
+def _express_node(
+    node: StaticNode,
+    builder: Builder,
+    tensors: dict[str, Tensor | None],
+    static: StaticGraph,
+) -> None:
+    function = ops.find(node.domain, node.op_type, node.version)
+    if function is None:
+        raise UnsupportedOperatorError(f"version {node.version} is older than edgesite understands")
+    inputs = [_optional(name, builder, tensors, static) for name in node.inputs]
+    used = max((k + 1 for k, name in enumerate(node.outputs) if name), default=0)
+    results = ops.call(function, inputs, node.attributes, used)
+    tensors.update(zip(node.outputs, results, strict=False))
+
+
+def _optional(
+    name: str, builder: Builder, tensors: dict[str, Tensor | None], static: StaticGraph
+) -> Tensor | None:
+    return _tensor(name, builder, tensors, static) if name else None
+
+
+def _tensor(
+    name: str, builder: Builder, tensors: dict[str, Tensor | None], static: StaticGraph
+) -> Tensor:
+    known = tensors.get(name)
+    if known is None:
+        array = np.asarray(static.constants[name])
+        known = tensors[name] = builder.constant(array, DType.of(array.dtype))
+    return known
+
+
+def optimise(graph: Graph) -> Graph:
+    """Run every pass; with EDGESITE_EXPLAIN=1 the graph is printed after each that changed it."""
+    explain = os.environ.get("EDGESITE_EXPLAIN") == "1"
+    for step in PIPELINE:
+        changed = verify(step(graph))
+        if explain and changed != graph:
+            sys.stderr.write(f"# {step.__name__}\n{format_graph(changed)}\n")
+        graph = changed
+    return graph

@@ -1,0 +1,80 @@
+"""The compiler behind `onnx.backend.base.Backend`, for ONNX's own test suite.
+
+Sizes that the model leaves open, and operands that decide sizes, are learned from the
+inputs of the first run: that is when the model is compiled, once per set of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx.backend.base import Backend, BackendRep
+
+import edgesite.compiler
+from edgesite.errors import UnsupportedError, UnsupportedShapeError, UnsupportedTypeError
+from edgesite.targets.artifacts import CompiledModel
+
+
+class Representation(BackendRep):  # type: ignore[misc]
+    """A model that is compiled for the shapes it is first run with."""
+
+    def __init__(self, model: onnx.ModelProto) -> None:
+        initialised = {tensor.name for tensor in model.graph.initializer}
+        self._model = model
+        self._names = [v.name for v in model.graph.input if v.name not in initialised]
+        self._compiled: dict[object, CompiledModel] = {}
+
+    def run(self, inputs: Sequence[Any], **kwargs: Any) -> list[NDArray[Any]]:
+        """The outputs, in the order of the graph."""
+        del kwargs
+        feeds = {
+            name: _array(value) for name, value in zip(self._names, inputs, strict=False)
+        }
+        compiled = self._compile(feeds)
+        wanted = [info.name for info in compiled.manifest.inputs]
+        results = compiled.run({name: feeds[name] for name in wanted})
+        return [results[info.name] for info in compiled.manifest.outputs]
+
+    def _compile(self, feeds: dict[str, NDArray[Any]]) -> CompiledModel:
+        shapes = {name: array.shape for name, array in feeds.items()}
+        key = tuple(sorted(shapes.items()))
+        if key not in self._compiled:
+            try:
+                self._compiled[key] = edgesite.compiler.compile(self._model, shapes)
+            except UnsupportedShapeError:
+                constants = {n: a for n, a in feeds.items() if a.dtype.kind in "iub" and a.size < 64}
+                if not constants:
+                    raise
+                key = (*key, *((n, a.tobytes()) for n, a in constants.items()))
+                rest = {n: s for n, s in shapes.items() if n not in constants}
+                if key not in self._compiled:
+                    self._compiled[key] = edgesite.compiler.compile(self._model, rest, constants)
+        return self._compiled[key]
+
+
+class EdgesiteBackend(Backend):  # type: ignore[misc]
+    """Compiles models and runs the shipped bytes under wasmtime."""
+
+    @classmethod
+    def prepare(cls, model: onnx.ModelProto, device: str = "CPU", **kwargs: Any) -> Representation:
+        """A model that is compiled for the shapes it is first run with."""
+        del device, kwargs
+        return Representation(model)
+
+    @classmethod
+    def supports_device(cls, device: str) -> bool:
+        """Whether there is such a device: the CPU."""
+        return device == "CPU"
+
+
+def _array(value: Any) -> NDArray[Any]:
+    if value is None or isinstance(value, list | dict):
+        raise UnsupportedTypeError("sequences, maps and optionals are not supported")
+    return np.asarray(value)
+
+
+__all__ = ["EdgesiteBackend", "UnsupportedError"]

@@ -1,0 +1,166 @@
+"""Chooses where the elements of every value lie.
+
+A kernel reads fastest when the axis it sums over lies innermost in what it reads, and
+the axis it is vectorised over lies innermost in what it writes: for convolutions that is
+channels last. The wish flows from contractions along every read that keeps the axes
+aligned, so that a network stays in one layout from end to end. The graph's inputs and
+outputs keep ONNX's layout; a copy stands between where that differs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from edgesite.ir import (
+    INDEX,
+    Axis,
+    Expr,
+    Graph,
+    Load,
+    Map,
+    Node,
+    Reduce,
+    Value,
+    rename_values,
+)
+from edgesite.ir.contraction import contraction, overhang
+from edgesite.ir.layout import Layout
+
+
+@dataclass(frozen=True)
+class Arranged:
+    """A graph and the layout of every value in it."""
+
+    graph: Graph
+    layouts: Mapping[Value, Layout]
+
+
+def choose_layouts(graph: Graph) -> Arranged:
+    """Give every value its layout, copying the graph's inputs and outputs where needed."""
+    innermost = _flow(graph, _wishes(graph))
+    halos = _halos(graph)
+    moved = {value for value in (*graph.inputs, *graph.constants) if value in halos}
+    graph, copies = _copy_inputs(graph, moved)
+    innermost |= {copy: innermost[value] for value, copy in copies.items() if value in innermost}
+    halos = {copies.get(value, value): halo for value, halo in halos.items()}
+    graph, outputs = _copy_outputs(graph, {*innermost, *halos})
+    innermost |= {copy: innermost[value] for value, copy in outputs.items() if value in innermost}
+    halos |= {copy: halos[value] for value, copy in outputs.items() if value in halos}
+    fixed = {*graph.inputs, *graph.outputs}
+    layouts: dict[Value, Layout] = {}
+    for value in (*graph.inputs, *graph.constants, *(node.output for node in graph.nodes)):
+        layout = Layout.row_major(value.shape)
+        if value not in fixed:
+            last = innermost.get(value, value.rank - 1)
+            order = (*(k for k in range(value.rank) if k != last), last) if value.rank else ()
+            layout = replace(layout, order=order)
+            if value in halos:
+                before, after = zip(*halos[value], strict=True)
+                layout = replace(layout, before=before, after=after)
+        layouts[value] = layout
+    return Arranged(graph, layouts)
+
+
+def _wishes(graph: Graph) -> dict[Value, int]:
+    """The axis that each contraction wants innermost in what it reads and writes."""
+    wishes: dict[Value, int] = {}
+    for node in graph.nodes:
+        if not isinstance(node, Reduce) or node.output.rank < 3:
+            continue
+        product = contraction(node, graph.constants)
+        if product is None:
+            continue
+        vector = product.columns or product.batch
+        target = _axis_of(node.position, vector)
+        source = _axis_of(product.left.index, product.inner if product.columns else vector)
+        if target is not None and target != node.output.rank - 1:
+            wishes.setdefault(node.output, target)
+        if source is not None and source != product.left.value.rank - 1:
+            wishes.setdefault(product.left.value, source)
+    return wishes
+
+
+def _axis_of(position: tuple[Expr, ...], axes: tuple[int, ...]) -> int | None:
+    """The first axis whose index follows some of `axes` and nothing else."""
+    for number, expr in enumerate(position):
+        if expr.axes and expr.axes <= set(axes):
+            return number
+    return None
+
+
+def _flow(graph: Graph, wishes: dict[Value, int]) -> dict[Value, int]:
+    """Spread the wishes along aligned reads until nothing changes."""
+    links = [
+        (load.value, node.output)
+        for node in graph.nodes
+        for expr in node.expressions
+        for load in expr.loads
+        if _is_aligned(load, node)
+    ]
+    innermost = dict(wishes)
+    changed = True
+    while changed:
+        changed = False
+        for a, b in (*links, *reversed(links)):
+            for known, other in ((a, b), (b, a)):
+                if known in innermost and other not in innermost:
+                    innermost[other] = innermost[known]
+                    changed = True
+    return innermost
+
+
+def _is_aligned(load: Load, node: Node) -> bool:
+    """Whether axis k of what is read follows axis k of what is written, for every k."""
+    if load.value.rank != node.output.rank or load.value.rank < 3:
+        return False
+    if isinstance(node, Reduce) and node.store is not None:
+        return False
+    return all(
+        position.axes & set(range(node.output.rank)) <= {number}
+        for number, position in enumerate(load.index)
+    )
+
+
+def _halos(graph: Graph) -> dict[Value, tuple[tuple[int, int], ...]]:
+    """How much room of zeros each value needs, for the windows that reach beyond it."""
+    halos: dict[Value, tuple[tuple[int, int], ...]] = {}
+    for node in graph.nodes:
+        product = contraction(node, graph.constants) if isinstance(node, Reduce) else None
+        if product is None or not product.guarded:
+            continue
+        value = product.left.value
+        new = overhang(product.left)
+        old = halos.get(value, ((0, 0),) * value.rank)
+        halos[value] = tuple(
+            (max(a, c), max(b, d)) for (a, b), (c, d) in zip(old, new, strict=True)
+        )
+    return halos
+
+
+def _copy_inputs(graph: Graph, moved: set[Value]) -> tuple[Graph, dict[Value, Value]]:
+    """Let nodes read copies of some of the graph's inputs and constants."""
+    copies = {value: replace(value, name=f"{value.name}.copy") for value in sorted_by_name(moved)}
+    nodes: list[Node] = [_copy(value, copy) for value, copy in copies.items()]
+    nodes += [rename_values(node, copies) for node in graph.nodes]
+    return replace(graph, nodes=tuple(nodes)), copies
+
+
+def _copy_outputs(graph: Graph, special: set[Value]) -> tuple[Graph, dict[Value, Value]]:
+    """Let nodes write copies of the graph's outputs that want a layout of their own."""
+    made = graph.producers
+    wanted = [value for value in dict.fromkeys(graph.outputs) if value in special and value in made]
+    copies = {value: replace(value, name=f"{value.name}.inner") for value in wanted}
+    nodes = [rename_values(node, copies) for node in graph.nodes]
+    nodes += [_copy(copy, value) for value, copy in copies.items()]
+    return replace(graph, nodes=tuple(nodes)), copies
+
+
+def _copy(source: Value, target: Value) -> Map:
+    axes = tuple(Axis(INDEX, k, extent) for k, extent in enumerate(source.shape))
+    return Map(target, Load(source.dtype, source, axes), "copy")
+
+
+def sorted_by_name(values: set[Value]) -> list[Value]:
+    """Values in an order that does not depend on hashing."""
+    return sorted(values, key=lambda value: value.name)

@@ -1,0 +1,183 @@
+"""A compiled model: its files, how they are saved and loaded, and how they are run here."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from edgesite._version import __version__
+from edgesite.errors import BuildError, ModelError, UsageError
+from edgesite.targets.declarations import declare
+from edgesite.targets.host import Instance
+from edgesite.targets.manifest import File, Manifest, Source, TargetName, TensorInfo, WeightsFile
+
+if TYPE_CHECKING:
+    from edgesite.ir import Value
+
+TARGETS: tuple[TargetName, ...] = ("simd", "relaxed")
+_BUNDLE = Path(__file__).parent.parent / "bundles" / "model.js"
+_PLACEHOLDER = "__EDGESITE_MANIFEST__"
+
+
+@dataclass(frozen=True)
+class CompiledModel:
+    """A model as it ships: a manifest, a module per target and the weights they share."""
+
+    manifest: Manifest
+    modules: Mapping[TargetName, bytes]
+    weights: bytes
+
+    def run(
+        self, feeds: Mapping[str, ArrayLike], *, target: TargetName = "relaxed"
+    ) -> dict[str, NDArray[np.generic]]:
+        """Run one prediction on the shipped bytes, under wasmtime.
+
+        `feeds` holds an array per input, of exactly its shape and dtype; the result holds
+        one per output. Raises UsageError for feeds that do not fit.
+        """
+        return self._instances[target].run(feeds)
+
+    @cached_property
+    def _instances(self) -> Mapping[TargetName, Instance]:
+        return _Instances(self)
+
+    def files(self) -> dict[str, bytes]:
+        """Every file of the compiled model, by name.
+
+        Raises BuildError when the JavaScript part was not bundled.
+        """
+        manifest = self.manifest
+        text = manifest.model_dump_json(indent=2) + "\n"
+        return {
+            "manifest.json": text.encode(),
+            manifest.weights.file: self.weights,
+            **{manifest.modules[name].file: self.modules[name] for name in TARGETS},
+            "model.js": _script(manifest),
+            "model.d.ts": declare(manifest).encode(),
+        }
+
+    def save(self, directory: str | os.PathLike[str]) -> None:
+        """Write the compiled model as a folder, which replaces one of the same name.
+
+        Raises UsageError when the folder exists and holds something else.
+        """
+        target = Path(directory)
+        if target.exists() and any(target.iterdir()) and not (target / "manifest.json").exists():
+            raise UsageError(f"{target}: holds files that are not a compiled model; name another")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        files = self.files()
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as scratch:
+            fresh = Path(scratch) / "new"
+            fresh.mkdir()
+            for name, content in files.items():
+                (fresh / name).write_bytes(content)
+            if target.exists():
+                target.rename(Path(scratch) / "old")
+            fresh.rename(target)
+
+
+class _Instances(dict[TargetName, Instance]):
+    """Instances of the modules of a model, made when they are first asked for."""
+
+    def __init__(self, model: CompiledModel) -> None:
+        super().__init__()
+        self._model = model
+
+    def __missing__(self, target: TargetName) -> Instance:
+        if target not in self._model.modules:
+            known = " or ".join(TARGETS)
+            raise UsageError(f"target {target!r}: there is no such module; use {known}")
+        made = Instance(self._model.manifest, self._model.modules[target], self._model.weights)
+        self[target] = made
+        return made
+
+
+def load(directory: str | os.PathLike[str]) -> CompiledModel:
+    """Read a compiled model that `save` or `edgesite compile` wrote.
+
+    Raises ModelError when the folder holds none, or one that is damaged.
+    """
+    folder = Path(directory)
+    path = folder / "manifest.json"
+    try:
+        manifest = Manifest.model_validate_json(path.read_bytes())
+    except OSError:
+        raise ModelError(f"{path}: cannot be read; give a folder that compile wrote") from None
+    except ValueError as error:
+        raise ModelError(f"{path}: is no manifest of this version ({error})") from None
+    return CompiledModel(
+        manifest,
+        {name: _checked(folder, manifest.modules[name]) for name in TARGETS},
+        _checked(folder, manifest.weights),
+    )
+
+
+def _checked(folder: Path, file: File) -> bytes:
+    path = folder / file.file
+    try:
+        content = path.read_bytes()
+    except OSError:
+        raise ModelError(f"{path}: is missing; compile the model again") from None
+    if hashlib.sha256(content).hexdigest() != file.sha256:
+        raise ModelError(f"{path}: has changed since it was written; compile the model again")
+    return content
+
+
+def pack(
+    inputs: Sequence[TensorInfo],
+    outputs: Sequence[TensorInfo],
+    source: Source,
+    modules: Mapping[TargetName, bytes],
+    weights: bytes,
+    *,
+    weights_offset: int,
+    memory_pages: int,
+) -> CompiledModel:
+    """A compiled model from its parts."""
+    manifest = Manifest(
+        edgesite=__version__,
+        inputs=tuple(inputs),
+        outputs=tuple(outputs),
+        memory_pages=memory_pages,
+        weights=WeightsFile(
+            **_described("weights", "bin", weights).model_dump(), offset=weights_offset
+        ),
+        modules={name: _described(f"model.{name}", "wasm", modules[name]) for name in TARGETS},
+        source=source,
+    )
+    return CompiledModel(manifest, modules, weights)
+
+
+def _described(stem: str, suffix: str, content: bytes) -> File:
+    digest = hashlib.sha256(content).hexdigest()
+    return File(file=f"{stem}.{digest[:8]}.{suffix}", size_bytes=len(content), sha256=digest)
+
+
+def tensor_info(name: str, value: Value, offset: int) -> TensorInfo:
+    """The manifest's entry for an input or output."""
+    return TensorInfo(
+        name=name,
+        dtype=value.dtype.value,
+        shape=value.shape,
+        offset=offset,
+        size_bytes=value.size * value.dtype.size_bytes,
+    )
+
+
+def _script(manifest: Manifest) -> bytes:
+    try:
+        bundle = _BUNDLE.read_text(encoding="utf-8")
+    except OSError:
+        raise BuildError(f"{_BUNDLE}: is missing; run npm ci and npm run bundle") from None
+    facts = json.dumps(manifest.model_dump(mode="json"), separators=(",", ":"))
+    return bundle.replace(_PLACEHOLDER, facts).encode()

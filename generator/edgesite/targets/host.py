@@ -1,0 +1,61 @@
+"""Runs a compiled module here, under wasmtime, exactly as a browser would."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import cast
+
+import numpy as np
+import wasmtime
+from numpy.typing import ArrayLike, NDArray
+
+from edgesite.errors import UsageError
+from edgesite.ir import DType
+from edgesite.targets.manifest import Manifest, TensorInfo
+
+
+class Instance:
+    """One instantiated module with its weights in place."""
+
+    def __init__(self, manifest: Manifest, code: bytes, weights: bytes) -> None:
+        config = wasmtime.Config()
+        config.wasm_relaxed_simd = True
+        engine = wasmtime.Engine(config)
+        self._manifest = manifest
+        self._store = wasmtime.Store(engine)
+        instance = wasmtime.Instance(self._store, wasmtime.Module(engine, code), [])
+        exports = instance.exports(self._store)
+        self._memory = cast(wasmtime.Memory, exports["memory"])
+        self._run = cast(Callable[[wasmtime.Store], None], exports["run"])
+        self._memory.write(self._store, weights, manifest.weights.offset)
+        cast(Callable[[wasmtime.Store], None], exports["init"])(self._store)
+
+    def run(self, feeds: Mapping[str, ArrayLike]) -> dict[str, NDArray[np.generic]]:
+        """One prediction; raises UsageError for feeds that do not fit."""
+        manifest = self._manifest
+        for info, array in zip(manifest.inputs, _checked(feeds, manifest), strict=True):
+            self._memory.write(self._store, array.tobytes(), info.offset)
+        self._run(self._store)
+        return {info.name: self._read(info) for info in manifest.outputs}
+
+    def _read(self, info: TensorInfo) -> NDArray[np.generic]:
+        raw = self._memory.read(self._store, info.offset, info.offset + info.size_bytes)
+        dtype = DType(info.dtype).numpy
+        return np.frombuffer(bytes(raw), dtype).reshape(info.shape)
+
+
+def _checked(feeds: Mapping[str, ArrayLike], manifest: Manifest) -> list[NDArray[np.generic]]:
+    """The arrays in the order of the inputs."""
+    names = [info.name for info in manifest.inputs]
+    if set(feeds) != set(names):
+        raise UsageError(f"feeds {sorted(feeds)}: the model's inputs are {sorted(names)}")
+    arrays = []
+    for info in manifest.inputs:
+        array = np.asarray(feeds[info.name])
+        if array.shape != info.shape or array.dtype != DType(info.dtype).numpy:
+            raise UsageError(
+                f"input {info.name}: got {array.dtype}{list(array.shape)}, "
+                f"wants {info.dtype}{list(info.shape)}"
+            )
+        arrays.append(np.ascontiguousarray(array))
+    return arrays

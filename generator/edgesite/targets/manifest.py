@@ -1,0 +1,98 @@
+"""The manifest of a compiled model: the one thing Python and the browser share."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+TargetName = Literal["simd", "relaxed"]
+
+
+class Part(BaseModel):
+    """A block of the manifest."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class TensorInfo(Part):
+    """An input or output, in ONNX's own layout."""
+
+    name: str
+    """The name it has in the ONNX model."""
+
+    dtype: str
+    """numpy's name of the element type; float16 elements are stored as their 16 bits."""
+
+    shape: tuple[int, ...]
+    """The size of every axis."""
+
+    offset: int
+    """Where it lies in the module's memory, in bytes."""
+
+    size_bytes: int
+    """Its length in bytes."""
+
+
+class File(Part):
+    """A file beside the manifest."""
+
+    file: str
+    """Its name, with the first hex digits of its hash in it."""
+
+    size_bytes: int
+    """Its length in bytes."""
+
+    sha256: str
+    """The hash of its contents."""
+
+
+class WeightsFile(File):
+    """The weights: copied into the module's memory once, before `init()`."""
+
+    offset: int
+    """Where they go, in bytes."""
+
+
+class Source(Part):
+    """Facts about the model that was compiled."""
+
+    sha256: str
+    """The hash of the .onnx file."""
+
+    opset: int
+    """The version of ONNX's default operator set it was written for."""
+
+    parameters: int
+    """The number of elements of all its weights."""
+
+    macs: int
+    """Multiplications and additions of one prediction, counted in pairs."""
+
+
+class Manifest(Part):
+    """What a host must know to run a compiled model."""
+
+    format: Literal[1] = 1
+    """Increases when hosts must change."""
+
+    edgesite: str
+    """The version of the compiler."""
+
+    inputs: tuple[TensorInfo, ...]
+    """What to write before `run()`."""
+
+    outputs: tuple[TensorInfo, ...]
+    """What to read after `run()`."""
+
+    memory_pages: int
+    """The size of the module's memory, in pages of 64 KiB."""
+
+    weights: WeightsFile
+    """The weights, shared by all modules."""
+
+    modules: dict[TargetName, File]
+    """The code, by feature level."""
+
+    source: Source
+    """The model this came from."""

@@ -1,0 +1,180 @@
+"""Four float32 elements at a time: expressions whose lanes run along one axis.
+
+An expression has lanes if everything in it that follows the axis is float32 arithmetic on
+elements that lie side by side; what does not follow the axis is computed once and spread.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from edgesite.errors import InternalError
+from edgesite.ir import Binary, Const, DType, Expr, Load, Result, Select, Unary, walk
+from edgesite.targets.wasm.nest import Nest
+from edgesite.wasm import F32X4
+from edgesite.wasm import Value as Wasm
+
+LANES = 4
+
+_ARITHMETIC = frozenset({"add", "sub", "mul", "div", "min", "max"})
+_COMPARISONS = frozenset({"eq", "ne", "lt", "le", "gt", "ge"})
+_DIRECT = frozenset({"neg", "abs", "floor", "ceil", "round", "trunc", "sqrt"})
+
+
+@dataclass(frozen=True)
+class Lanes:
+    """Emits vectors whose lanes are neighbours along an axis of a nest."""
+
+    nest: Nest
+    axis: int
+
+    def can(self, expr: Expr) -> bool:
+        """Whether an expression can be computed in lanes."""
+        if self._is_even(expr):
+            return expr.dtype is DType.FLOAT32
+        match expr:
+            case Load(dtype=DType.FLOAT32):
+                return self.nest.stride(expr.value, expr.index, self.axis) in (0, 1)
+            case Unary(dtype=DType.FLOAT32, op=op):
+                known = op in _DIRECT or self.nest.scalars.mathematics.has_vector(op)
+                return known and self.can(expr.x)
+            case Binary(dtype=DType.FLOAT32, op=op):
+                return op in _ARITHMETIC and self.can(expr.a) and self.can(expr.b)
+            case Select(dtype=DType.FLOAT32, condition=condition):
+                if not (self.can(expr.a) and self.can(expr.b)):
+                    return False
+                return self._is_even(condition) or self._can_mask(condition)
+            case Result(dtype=DType.FLOAT32):
+                return True
+        return False
+
+    def _can_mask(self, condition: Expr) -> bool:
+        match condition:
+            case Binary(op="and" | "or", dtype=DType.BOOL):
+                return self._can_mask(condition.a) and self._can_mask(condition.b)
+            case Binary(op=op) if op in _COMPARISONS and condition.a.dtype is DType.FLOAT32:
+                return self.can(condition.a) and self.can(condition.b)
+        return False
+
+    def _is_even(self, expr: Expr) -> bool:
+        """Whether an expression is the same in all lanes."""
+        return self.axis not in expr.axes and not _follows_result(expr)
+
+    def vector(self, expr: Expr) -> Wasm:
+        """Four neighbouring values of an expression, starting at the current point."""
+        nest = self.nest
+        key = in_lanes(expr)
+        found = nest.known.get(key)
+        if found is not None:
+            return found
+        made = self._vector(expr)
+        if expr in nest.shared or (self._is_even(expr) and not isinstance(expr, Const)):
+            made = nest.known[key] = nest.scalars.f.let(made)
+        return made
+
+    def _vector(self, expr: Expr) -> Wasm:
+        f = self.nest.scalars.f
+        if isinstance(expr, Const):
+            return f.const(F32X4, float(expr.value))
+        if self._is_even(expr):
+            if isinstance(expr, Load):
+                return f.load_splat(F32X4, *self._splat_address(expr))
+            return self.nest.scalar(expr).splat(F32X4)
+        match expr:
+            case Load():
+                return f.load(F32X4, *self.nest.address(expr.value, expr.index))
+            case Unary():
+                return self._unary(expr.op, self.vector(expr.x))
+            case Binary():
+                return self._binary(expr)
+            case Select() if self._is_even(expr.condition):
+                return self.nest.choose(
+                    expr, F32X4, lambda nest, side: Lanes(nest, self.axis).vector(side)
+                )
+            case Select():
+                mask = f.let(self._mask(expr.condition))
+                return mask.select(self.vector(expr.a), self.vector(expr.b))
+        raise InternalError(f"no lanes for {expr}")
+
+    def _splat_address(self, expr: Load) -> tuple[Wasm, int]:
+        """An address without an offset: engines load and spread best so (ENGINES.md, 1b)."""
+        pointer, offset = self.nest.address(expr.value, expr.index)
+        return (pointer + offset if offset else pointer), 0
+
+    def _unary(self, op: str, x: Wasm) -> Wasm:
+        match op:
+            case "neg":
+                return -x
+            case "abs":
+                return x.abs()
+            case "floor":
+                return x.floor()
+            case "ceil":
+                return x.ceil()
+            case "round":
+                return x.nearest()
+            case "trunc":
+                return x.trunc()
+            case "sqrt":
+                return x.sqrt()
+        return self.nest.scalars.mathematics.call_vector(self.nest.scalars.f, op, x)
+
+    def _binary(self, expr: Binary) -> Wasm:
+        a, b = self.vector(expr.a), self.vector(expr.b)
+        if expr.op in ("min", "max"):
+            return self._extremum(expr, a, b)
+        match expr.op:
+            case "add":
+                return a + b
+            case "sub":
+                return a - b
+            case "mul":
+                return a * b
+        return a / b
+
+    def _extremum(self, expr: Binary, a: Wasm, b: Wasm) -> Wasm:
+        """The smaller or larger; a nan must win.
+
+        pmin and pmax are five times as fast as min and max (KERNELS.md, 4) and give their
+        first operand when the comparison fails, so a constant goes second.
+        """
+        if isinstance(expr.a, Const):
+            a, b = b, a
+        elif not isinstance(expr.b, Const):
+            return a.min(b) if expr.op == "min" else a.max(b)
+        return a.pmin(b) if expr.op == "min" else a.pmax(b)
+
+    def _mask(self, condition: Expr) -> Wasm:
+        if not isinstance(condition, Binary):
+            raise InternalError(f"no mask for {condition}")
+        if condition.op == "and":
+            return self._mask(condition.a) & self._mask(condition.b)
+        if condition.op == "or":
+            return self._mask(condition.a) | self._mask(condition.b)
+        a, b = self.vector(condition.a), self.vector(condition.b)
+        match condition.op:
+            case "eq":
+                return a == b
+            case "ne":
+                return a != b
+            case "lt":
+                return a < b
+            case "le":
+                return a <= b
+            case "gt":
+                return a > b
+        return a >= b
+
+
+@dataclass(frozen=True)
+class _InLanes(Expr):
+    expr: Expr
+
+
+def in_lanes(expr: Expr) -> Expr:
+    """The key under which a nest remembers the vector of an expression."""
+    return _InLanes(expr.dtype, expr)
+
+
+def _follows_result(expr: Expr) -> bool:
+    return any(isinstance(e, Result) for e in walk(expr))

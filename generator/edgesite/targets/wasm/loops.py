@@ -1,0 +1,467 @@
+"""Generic loop nests: every primitive, for every rank, dtype and layout.
+
+Right before fast. A kernel made for a special form must give what these loops give; the
+tests compare the two. Loops run in the order in which memory lies, and float32 elements
+that lie side by side are computed four at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from itertools import product
+from math import inf, prod
+
+import numpy as np
+
+from edgesite.errors import InternalError
+from edgesite.ir import (
+    INDEX,
+    Axis,
+    Binary,
+    Const,
+    DType,
+    Expr,
+    Map,
+    Node,
+    Reduce,
+    Result,
+    Scan,
+    Scatter,
+    Select,
+    Value,
+    const,
+    linear,
+    simplify,
+    substitute_axes,
+    walk,
+)
+from edgesite.ir.layout import Layout
+from edgesite.targets.wasm.lanes import LANES, Lanes, in_lanes
+from edgesite.targets.wasm.nest import Nest, always_read, shared_in
+from edgesite.targets.wasm.scalars import Scalars, compute_type
+from edgesite.wasm import F32X4, F64, Local
+from edgesite.wasm import Value as Wasm
+
+MOST_BOXES = 12
+"""A Map is cut into at most so many boxes along the conditions in it."""
+
+
+def emit(
+    scalars: Scalars, node: Node, layouts: Mapping[Value, Layout], bases: Mapping[Value, Wasm]
+) -> None:
+    """Write the loops of one primitive into a function."""
+    nest = Nest(scalars, layouts, bases)
+    match node:
+        case Map():
+            _map(nest, node.output, node.body)
+        case Reduce():
+            _reduce(nest, node)
+        case Scan():
+            _scan(nest, node)
+        case Scatter():
+            _scatter(nest, node)
+        case _:
+            raise InternalError(f"no loops for {type(node).__name__}")
+
+
+# Maps
+
+
+def _map(nest: Nest, output: Value, body: Expr) -> None:
+    for starts, extents in boxes(body, output.shape):
+        shifted: dict[int, Expr] = {
+            k: Axis(INDEX, k, extent) + start
+            for k, (start, extent) in enumerate(zip(starts, extents, strict=True))
+        }
+        position = tuple(simplify(shifted[k]) for k in range(output.rank))
+        _box(nest, output, position, simplify(substitute_axes(body, shifted)), extents)
+
+
+def boxes(body: Expr, shape: Sequence[int]) -> Iterator[tuple[tuple[int, ...], tuple[int, ...]]]:
+    """Cut an iteration space where conditions on single axes change: start and extents.
+
+    Inside of a box such a condition is decided: a concatenation becomes copies, a padded
+    read a read without a test.
+    """
+    cuts: dict[int, set[int]] = {}
+    for e in walk(body):
+        if isinstance(e, Select):
+            for axis, at in _thresholds(e.condition):
+                if axis < len(shape) and 0 < at < shape[axis]:
+                    cuts.setdefault(axis, set()).add(at)
+    segments: list[list[tuple[int, int]]] = []
+    count = 1
+    for axis, extent in enumerate(shape):
+        ends = [0, *sorted(cuts.get(axis, ())), extent]
+        if count * (len(ends) - 1) > MOST_BOXES:
+            ends = [0, extent]
+        count *= len(ends) - 1
+        segments.append([(a, b - a) for a, b in zip(ends, ends[1:], strict=False)])
+    for box in product(*segments):
+        yield tuple(start for start, _ in box), tuple(extent for _, extent in box)
+
+
+def _thresholds(condition: Expr) -> Iterator[tuple[int, int]]:
+    """Axes and positions from which on comparisons in a condition have another outcome."""
+    for e in walk(condition):
+        match e:
+            case Binary(op="lt" | "ge" as op, a=a, b=Const(value=limit)) if not a.loads:
+                pass
+            case Binary(op="le" | "gt" as op, a=a, b=Const(value=limit)) if not a.loads:
+                limit = limit + 1
+            case _:
+                continue
+        if a.dtype is not INDEX:
+            continue
+        sum_ = linear(a)
+        if len(sum_.terms) == 1 and isinstance(sum_.terms[0][0], Axis) and sum_.terms[0][1] == 1:
+            yield sum_.terms[0][0].number, int(limit) - sum_.constant
+
+
+def _box(
+    nest: Nest, output: Value, position: tuple[Expr, ...], body: Expr, extents: Sequence[int]
+) -> None:
+    _watch(nest, output, position, body)
+    nest.shared = shared_in(body)
+    axes = _in_memory_order(nest, output, position, extents)
+    lane = axes[-1] if axes and _has_lanes(nest, output, position, body, axes[-1], extents) else None
+    with _loops(nest, [axis for axis in axes if axis != lane], extents) as inner:
+        if lane is None:
+            _put(inner, output, position, inner.scalar(body))
+            return
+        whole = extents[lane] // LANES * LANES
+        with inner.loop(lane, 0, whole, LANES) as four:
+            vector = Lanes(four, lane).vector(body)
+            pointer, offset = four.address(output, position)
+            four.scalars.f.store(pointer, vector, offset)
+        if whole < extents[lane]:
+            with inner.loop(lane, whole, extents[lane]) as one:
+                _put(one, output, position, one.scalar(body))
+
+
+def _has_lanes(
+    nest: Nest,
+    output: Value,
+    position: tuple[Expr, ...],
+    body: Expr,
+    axis: int,
+    extents: Sequence[int],
+) -> bool:
+    return (
+        extents[axis] >= LANES
+        and output.dtype is DType.FLOAT32
+        and nest.stride(output, position, axis) == 1
+        and Lanes(nest, axis).can(body)
+    )
+
+
+def _watch(nest: Nest, output: Value, position: tuple[Expr, ...], *bodies: Expr) -> None:
+    nest.watch(output, position, always=True)
+    for body in bodies:
+        eager = always_read(body)
+        for load in body.loads:
+            nest.watch(load.value, load.index, always=load in eager)
+
+
+def _put(nest: Nest, output: Value, position: tuple[Expr, ...], value: Wasm) -> None:
+    value = nest.scalars.f.let(value)
+    pointer, offset = nest.address(output, position)
+    nest.scalars.store(output.dtype, pointer, value, offset)
+
+
+def _in_memory_order(
+    nest: Nest, output: Value, position: tuple[Expr, ...], extents: Sequence[int]
+) -> list[int]:
+    """The axes from the one that takes the largest steps through the output to the smallest."""
+    strides = {
+        axis: nest.stride(output, position, axis) or 0 for axis in range(len(extents))
+    }
+    return sorted(range(len(extents)), key=lambda axis: (-strides[axis], axis))
+
+
+@contextmanager
+def _loops(nest: Nest, axes: Sequence[int], extents: Sequence[int]) -> Iterator[Nest]:
+    """One loop in another over several axes."""
+    with ExitStack() as stack:
+        for axis in axes:
+            nest = stack.enter_context(nest.loop(axis, 0, extents[axis]))
+        yield nest
+
+
+# Reductions
+
+
+def _reduce(nest: Nest, node: Reduce) -> None:
+    extents = (*node.iteration, *node.extent)
+    rank = len(node.iteration)
+    position = node.position
+    finish = node.finish if node.finish is not None else Result(_result_dtype(node))
+    _watch(nest, node.output, position, node.body, finish)
+    nest.shared = shared_in(node.body) | shared_in(finish)
+    axes = _in_memory_order(nest, node.output, position, node.iteration)
+    inner_axes = list(range(rank, len(extents)))
+    lane = axes[-1] if axes else None
+    if lane is not None and _reduces_in_lanes(nest, node, finish, lane, extents):
+        with _loops(nest, axes[:-1], extents) as outer:
+            whole = extents[lane] // LANES * LANES
+            with outer.loop(lane, 0, whole, LANES) as four:
+                _vertical(four, node, finish, lane, inner_axes, extents)
+            if whole < extents[lane]:
+                with outer.loop(lane, whole, extents[lane]) as one:
+                    _scalar_reduction(one, node, finish, inner_axes, extents)
+        return
+    across = inner_axes[-1] if inner_axes and _reduces_across(nest, node, inner_axes, extents) else -1
+    with _loops(nest, axes, extents) as point:
+        if across >= 0:
+            _horizontal(point, node, finish, inner_axes, extents)
+        else:
+            _scalar_reduction(point, node, finish, inner_axes, extents)
+
+
+def _result_dtype(node: Reduce) -> DType:
+    return DType.INT64 if node.combine.startswith("arg") else node.body.dtype
+
+
+def _reduces_in_lanes(
+    nest: Nest, node: Reduce, finish: Expr, lane: int, extents: Sequence[int]
+) -> bool:
+    return (
+        not node.combine.startswith("arg")
+        and node.body.dtype is DType.FLOAT32
+        and _has_lanes(nest, node.output, node.position, finish, lane, extents)
+        and Lanes(nest, lane).can(node.body)
+    )
+
+
+def _reduces_across(
+    nest: Nest, node: Reduce, inner_axes: Sequence[int], extents: Sequence[int]
+) -> bool:
+    lane = inner_axes[-1]
+    return (
+        not node.combine.startswith("arg")
+        and node.body.dtype is DType.FLOAT32
+        and extents[lane] >= LANES
+        and lane in node.body.axes
+        and Lanes(nest, lane).can(node.body)
+    )
+
+
+def _vertical(
+    nest: Nest,
+    node: Reduce,
+    finish: Expr,
+    lane: int,
+    inner_axes: Sequence[int],
+    extents: Sequence[int],
+) -> None:
+    """Four neighbouring results, one in each lane."""
+    f = nest.scalars.f
+    total = f.local(F32X4, float(identity(node.combine, DType.FLOAT32)))
+    with _loops(nest, inner_axes, extents) as inner:
+        vector = Lanes(inner, lane).vector(node.body)
+        f.assign(total, _combined_lanes(node.combine, vector, total))
+    nest.known[in_lanes(Result(DType.FLOAT32))] = total
+    result = f.let(Lanes(nest, lane).vector(finish))
+    pointer, offset = nest.address(node.output, node.position)
+    f.store(pointer, result, offset)
+
+
+def _horizontal(
+    nest: Nest, node: Reduce, finish: Expr, inner_axes: Sequence[int], extents: Sequence[int]
+) -> None:
+    """One result from lanes that run along the last reduction axis, and a tail of scalars."""
+    f = nest.scalars.f
+    lane = inner_axes[-1]
+    start = float(identity(node.combine, DType.FLOAT32))
+    lanes, tail = f.local(F32X4, start), _accumulator(nest, node)
+    whole = extents[lane] // LANES * LANES
+    with _loops(nest, inner_axes[:-1], extents) as outer:
+        with outer.loop(lane, 0, whole, LANES) as four:
+            vector = Lanes(four, lane).vector(node.body)
+            f.assign(lanes, _combined_lanes(node.combine, vector, lanes))
+        if whole < extents[lane]:
+            with outer.loop(lane, whole, extents[lane]) as one:
+                _accumulate(one, node, tail)
+    for number in range(LANES):
+        element = _widened(lanes.extract_lane(number), tail)
+        f.assign(tail, _combined(nest, node, tail, element))
+    _finish(nest, node, finish, tail)
+
+
+def _scalar_reduction(
+    nest: Nest, node: Reduce, finish: Expr, inner_axes: Sequence[int], extents: Sequence[int]
+) -> None:
+    if node.combine.startswith("arg"):
+        _position_of_extremum(nest, node, finish, inner_axes, extents)
+        return
+    total = _accumulator(nest, node)
+    with _loops(nest, inner_axes, extents) as inner:
+        _accumulate(inner, node, total)
+    _finish(nest, node, finish, total)
+
+
+def _accumulator(nest: Nest, node: Reduce | Scan) -> Local:
+    """Where a reduction is summed up: float32 sums in double precision."""
+    dtype = node.body.dtype
+    wide = compute_type(dtype)
+    if wide.is_float and node.combine in ("sum", "prod"):
+        wide = F64
+    start = identity(node.combine, dtype)
+    return nest.scalars.f.local(wide, start if wide.is_float else int(start))
+
+
+def _accumulate(nest: Nest, node: Reduce | Scan, total: Local) -> None:
+    element = _widened(nest.scalar(node.body), total)
+    nest.scalars.f.assign(total, _combined(nest, node, total, element))
+
+
+def _widened(element: Wasm, total: Local) -> Wasm:
+    return element.promote() if element.type is not total.type else element
+
+
+def _combined(nest: Nest, node: Reduce | Scan, total: Wasm, element: Wasm) -> Wasm:
+    dtype = DType.FLOAT64 if total.type is F64 else node.body.dtype
+    return nest.scalars.binary(_OPERATION[node.combine], dtype, total, element)
+
+
+def _finish(nest: Nest, node: Reduce, finish: Expr, total: Local) -> None:
+    dtype = _result_dtype(node)
+    narrow = total.demote() if total.type is not compute_type(dtype) else total
+    nest.known[Result(dtype)] = nest.scalars.f.let(narrow)
+    _put(nest, node.output, node.position, nest.scalar(finish))
+
+
+def _position_of_extremum(
+    nest: Nest, node: Reduce, finish: Expr, inner_axes: Sequence[int], extents: Sequence[int]
+) -> None:
+    """The place of the largest or smallest element; a nan is both."""
+    scalars, f = nest.scalars, nest.scalars.f
+    if len(inner_axes) != 1:
+        raise InternalError(f"{node.combine} over {len(inner_axes)} axes")
+    dtype = node.body.dtype
+    best = f.local(compute_type(dtype), scalars.constant(dtype, identity(node.combine, dtype)))
+    place = f.local(compute_type(DType.INT64), 0)
+    order = ("ge" if node.last else "gt") if node.combine == "argmax" else (
+        "le" if node.last else "lt"
+    )
+    with nest.loop(inner_axes[0], 0, extents[inner_axes[0]]) as inner:
+        number = inner.scalars.f.let(inner.scalar(Axis(INDEX, inner_axes[0], extents[-1])))
+        element = f.let(inner.scalar(node.body))
+        better = scalars.binary(order, dtype, element, best) | number.eqz()
+        if dtype.is_float:
+            better = (better | (element != element)) & (best == best) | number.eqz()
+        with f.if_(better):
+            f.assign(best, element)
+            f.assign(place, number.extend_s())
+    nest.known[Result(DType.INT64)] = f.let(place)
+    _put(nest, node.output, node.position, nest.scalar(finish))
+
+
+_OPERATION = {"sum": "add", "prod": "mul", "max": "max", "min": "min"}
+
+
+def _combined_lanes(combine: str, vector: Wasm, total: Wasm) -> Wasm:
+    match combine:
+        case "sum":
+            return total + vector
+        case "prod":
+            return total * vector
+        case "max":
+            return total.max(vector)
+    return total.min(vector)
+
+
+def identity(combine: str, dtype: DType) -> float:
+    """What a reduction of nothing gives."""
+    if combine in ("sum", "prod"):
+        return int(combine == "prod")
+    least = combine in ("max", "argmax")
+    if dtype.is_float:
+        return -inf if least else inf
+    if dtype is DType.BOOL:
+        return int(not least)
+    limits = np.iinfo(dtype.numpy)
+    return int(limits.min if least else limits.max)
+
+
+# Scans and scatters
+
+
+def _scan(nest: Nest, node: Scan) -> None:
+    f = nest.scalars.f
+    shape = node.output.shape
+    extent = shape[node.axis] if shape else 1
+    along: Expr = Axis(INDEX, node.axis, extent)
+    if node.reverse:
+        along = simplify((extent - 1) - along)
+    turned = {node.axis: along}
+    position = tuple(
+        along if k == node.axis else Axis(INDEX, k, n) for k, n in enumerate(shape)
+    )
+    turned_node = Scan(
+        node.output, simplify(substitute_axes(node.body, turned)), "", node.axis, node.combine
+    )
+    _watch(nest, node.output, position, turned_node.body)
+    nest.shared = shared_in(turned_node.body)
+    others = [axis for axis in range(len(shape)) if axis != node.axis]
+    with _loops(nest, others, shape) as line:
+        total = _accumulator(nest, turned_node)
+        with line.loop(node.axis, 0, extent) as inner:
+            element = f.let(_widened(inner.scalar(turned_node.body), total))
+            if node.exclusive:
+                _put(inner, node.output, position, _narrowed(total, node))
+            f.assign(total, _combined(inner, turned_node, total, element))
+            if not node.exclusive:
+                _put(inner, node.output, position, _narrowed(total, node))
+
+
+def _narrowed(total: Local, node: Scan) -> Wasm:
+    return total.demote() if total.type is not compute_type(node.body.dtype) else total
+
+
+def _scatter(nest: Nest, node: Scatter) -> None:
+    if node.base is None:
+        raise InternalError("a scatter without a base")
+    _map(nest, node.output, node.base)
+    f = nest.scalars.f
+    update = Nest(nest.scalars, nest.layouts, nest.bases)
+    update.watch(node.output, node.where, always=False)
+    for expr in (node.body, *node.where):
+        eager = always_read(expr)
+        for load in expr.loads:
+            update.watch(load.value, load.index, always=load in eager)
+    update.shared = shared_in(node.body, *node.where) | frozenset(
+        place for place in node.where if place.loads
+    )
+    with _loops(update, range(len(node.extent)), node.extent) as point:
+        inside = const(True, DType.BOOL)
+        for place, extent in zip(node.where, node.output.shape, strict=True):
+            inside = simplify(inside & (place >= 0) & (place < extent))
+        with f.if_(point.scalar(inside)):
+            _update(point.bound({}), node)
+
+
+def _update(nest: Nest, node: Scatter) -> None:
+    f, scalars = nest.scalars.f, nest.scalars
+    element = f.let(nest.scalar(node.body))
+    pointer, offset = nest.address(node.output, node.where)
+    pointer = f.let(pointer)
+    if node.combine != "set":
+        old = scalars.load(node.output.dtype, pointer, offset)
+        operation = _OPERATION[node.combine]
+        element = f.let(scalars.binary(operation, node.output.dtype, old, element))
+    scalars.store(node.output.dtype, pointer, element, offset)
+
+
+def points(node: Node) -> int:
+    """How many times the innermost expression of a node is computed."""
+    match node:
+        case Reduce():
+            return prod((*node.iteration, *node.extent))
+        case Scatter():
+            return node.output.size + prod(node.extent)
+    return node.output.size
+
+
+Emitter = Callable[[Scalars, Node, Mapping[Value, Layout], Mapping[Value, Wasm]], None]

@@ -1,0 +1,70 @@
+"""Puts kernels together into a module that exports `memory`, `init`, `warm` and `run`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from edgesite.ir import Value
+from edgesite.targets.wasm.kernels import Kernel, Step
+from edgesite.targets.wasm.mathematics import Mathematics
+from edgesite.targets.wasm.scalars import Scalars
+from edgesite.wasm import I32, Function, Module
+
+PAGE_BYTES = 65536
+SLACK_BYTES = 256
+"""Room behind the last buffer, because vectors may be read across an end."""
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where everything lies in memory, in bytes."""
+
+    offsets: Mapping[Value, int]
+    scratch: Mapping[int, int]
+    """By the number of the step."""
+    arena: int
+    """Where weights end and the arena begins."""
+    end: int
+
+    @property
+    def pages(self) -> int:
+        """The size of the memory in pages."""
+        return -(-(self.end + SLACK_BYTES) // PAGE_BYTES)
+
+
+def build_module(steps: Sequence[Step], placement: Placement, *, relaxed: bool) -> Module:
+    """The module of a program, with or without relaxed SIMD instructions."""
+    module = Module()
+    module.memory(placement.pages, export="memory")
+    mathematics = Mathematics(module, relaxed=relaxed)
+    functions: dict[Kernel, Function] = {}
+    for step in steps:
+        if step.kernel not in functions:
+            number = len(functions)
+            functions[step.kernel] = _function(module, mathematics, step, number, relaxed=relaxed)
+    with module.function("init", export=True) as (f,):
+        # First use of a page costs more than all others: it is had while weights arrive.
+        f.fill(placement.arena, 0, placement.end - placement.arena)
+    with module.function("warm", export=True, times=I32) as (f, times):
+        for function in functions.values():
+            f.run(function, *([0] * (len(function.parameters) - 1)), times)
+    with module.function("run", export=True) as (f,):
+        for number, step in enumerate(steps):
+            pointers = [placement.offsets[value] for value in (*step.reads, *step.writes)]
+            if step.scratch_bytes:
+                pointers.append(placement.scratch[number])
+            f.run(functions[step.kernel], *pointers, 0)
+    return module
+
+
+def _function(
+    module: Module, mathematics: Mathematics, step: Step, number: int, *, relaxed: bool
+) -> Function:
+    count = len(step.reads) + len(step.writes) + bool(step.scratch_bytes)
+    parameters = {f"p{k}": I32 for k in range(count)} | {"warm": I32}
+    with module.function(f"k{number}_{step.kernel.name}", **parameters) as (f, *arguments):
+        *pointers, warm = arguments
+        with f.skip_loop(warm):
+            step.kernel.emit(Scalars(f, mathematics), tuple(pointers), relaxed=relaxed)
+    return f

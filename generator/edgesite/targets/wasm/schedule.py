@@ -1,0 +1,151 @@
+"""Decides which kernel does each piece of a program's work, and where everything lies."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from edgesite.ir import INDEX, Array, Axis, Graph, Load, Map, Node, Reduce, Value
+from edgesite.ir.layout import Layout
+from edgesite.passes.layout import Arranged
+from edgesite.passes.memory import ALIGNMENT, Buffer, plan_memory
+from edgesite.targets.wasm import contract
+from edgesite.targets.wasm.kernels import BorderKernel, Step, loop_step
+from edgesite.targets.wasm.module import Placement
+
+FIRST_BYTE = 1024
+"""Below lies nothing, so that a pointer gone wrong does not hit weights."""
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Calls in order, their weights, and the memory they work in."""
+
+    steps: tuple[Step, ...]
+    weights: bytes
+    placement: Placement
+
+
+def make_schedule(arranged: Arranged) -> Schedule:
+    """Choose kernels for an arranged program and plan its memory."""
+    graph = arranged.graph
+    layouts = dict(arranged.layouts)
+    aliases = _aliases(graph, layouts)
+    constants: dict[Value, Array] = dict(graph.constants)
+    steps: list[Step] = []
+    for node in graph.nodes:
+        if node.output in aliases or node.output.size == 0:
+            continue
+        steps += _steps(node, layouts, constants)
+        if layouts[node.output].has_halo:
+            border = BorderKernel(layouts[node.output], node.output.dtype.size_bytes)
+            steps.append(Step(border, (), (node.output,)))
+    return _placed(graph, steps, layouts, constants, aliases)
+
+
+def _steps(
+    node: Node, layouts: dict[Value, Layout], constants: dict[Value, Array]
+) -> list[Step]:
+    if isinstance(node, Reduce):
+        made = contract.steps(node, layouts, constants)
+        if made is not None:
+            return made
+    return [loop_step(node, layouts)]
+
+
+def _aliases(graph: Graph, layouts: Mapping[Value, Layout]) -> dict[Value, Value]:
+    """Values that are another value under a different shape: reshapes that move nothing."""
+    aliases: dict[Value, Value] = {}
+    for node in graph.nodes:
+        if not isinstance(node, Map) or not isinstance(node.body, Load):
+            continue
+        source, output = node.body.value, node.output
+        if output in graph.outputs or source.dtype is not output.dtype:
+            continue
+        axes = [Axis(INDEX, k, extent) for k, extent in enumerate(output.shape)]
+        there = layouts[source].address(node.body.index)
+        if there == layouts[output].address(axes) and layouts[output].size <= layouts[source].size:
+            if not layouts[output].has_halo:
+                aliases[output] = aliases.get(source, source)
+    return aliases
+
+
+def _placed(
+    graph: Graph,
+    steps: list[Step],
+    layouts: Mapping[Value, Layout],
+    constants: Mapping[Value, Array],
+    aliases: Mapping[Value, Value],
+) -> Schedule:
+    def owner(value: Value) -> Value:
+        return aliases.get(value, value)
+
+    steps = [
+        replace(
+            step,
+            reads=tuple(map(owner, step.reads)),
+            writes=tuple(map(owner, step.writes)),
+        )
+        for step in steps
+    ]
+    weights, offsets, arena = _weights(steps, graph, layouts, constants)
+    lives: dict[Value, tuple[int, int]] = {value: (-1, -1) for value in graph.inputs}
+    for number, step in enumerate(steps):
+        for value in (*step.reads, *step.writes):
+            if value not in constants:
+                first, _ = lives.get(value, (number, number))
+                lives[value] = (first, number)
+    for value in graph.outputs:
+        first, _ = lives.get(owner(value), (-1, -1))
+        lives[owner(value)] = (first, len(steps))
+    buffers = [
+        Buffer(value.name, layouts[value].size * value.dtype.size_bytes, first, last)
+        for value, (first, last) in lives.items()
+        if value not in offsets
+    ]
+    buffers += [
+        Buffer(f"scratch {number}", step.scratch_bytes, number, number)
+        for number, step in enumerate(steps)
+        if step.scratch_bytes
+    ]
+    places, size = plan_memory(buffers)
+    for value in lives:
+        if value not in offsets:
+            offsets[value] = arena + places[value.name]
+    scratch = {
+        number: arena + places[f"scratch {number}"]
+        for number, step in enumerate(steps)
+        if step.scratch_bytes
+    }
+    offsets |= {value: offsets[target] for value, target in aliases.items() if target in offsets}
+    placement = Placement(offsets, scratch, arena, arena + size)
+    return Schedule(tuple(steps), weights, placement)
+
+
+def _weights(
+    steps: list[Step],
+    graph: Graph,
+    layouts: Mapping[Value, Layout],
+    constants: Mapping[Value, Array],
+) -> tuple[bytes, dict[Value, int], int]:
+    """The constants that kernels read, end to end, and where each begins."""
+    used = dict.fromkeys(value for step in steps for value in step.reads if value in constants)
+    used |= dict.fromkeys(value for value in graph.outputs if value in constants)
+    parts: list[bytes] = []
+    offsets: dict[Value, int] = {}
+    known: dict[bytes, int] = {}
+    at = FIRST_BYTE
+    for value in used:
+        array = constants[value]
+        flat = layouts[value].arrange(array) if value in layouts else np.ravel(array)
+        data = flat.tobytes()
+        if data in known:
+            offsets[value] = known[data]
+            continue
+        offsets[value] = known[data] = at
+        padding = -len(data) % ALIGNMENT
+        parts.append(data + bytes(padding))
+        at += len(data) + padding
+    return b"".join(parts), offsets, at
