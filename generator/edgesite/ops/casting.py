@@ -37,14 +37,14 @@ def identity(x: Tensor) -> Tensor:
 
 @operator("Dropout")
 def dropout(x: Tensor, *, ratio: float = 0.5, is_test: int = 0) -> tuple[Tensor, Tensor]:
-    """x, for nothing is dropped at inference, and a mask of ones in its dtype."""
-    return x, x.like(1).expand(x.shape)
+    """x, for nothing is dropped at inference, and a mask that is 0, as onnxruntime leaves it."""
+    return x, x.like(0).expand(x.shape)
 
 
 @operator("Dropout", since=10)
 def dropout_with_bool_mask(x: Tensor, *, ratio: float = 0.5) -> tuple[Tensor, Tensor]:
-    """x, for nothing is dropped at inference, and a mask that is true everywhere."""
-    return x, x.like(True, DType.BOOL).expand(x.shape)
+    """x, for nothing is dropped at inference, and a mask of false, as onnxruntime leaves it."""
+    return x, x.like(False, DType.BOOL).expand(x.shape)
 
 
 @operator("Dropout", since=12)
@@ -57,4 +57,4 @@ def dropout_with_inputs(
         raise UnsupportedOperatorError(
             "Dropout draws random numbers when it trains; export the model for inference"
         )
-    return dropout_with_bool_mask(x)
+    return x, x.like(True, DType.BOOL).expand(x.shape)
