@@ -3,12 +3,21 @@
 from edgesite.ops import activation as activation
 from edgesite.ops import arithmetic as arithmetic
 from edgesite.ops import casting as casting
+from edgesite.ops import conv as conv
+from edgesite.ops import einsum as einsum
+from edgesite.ops import fill as fill
+from edgesite.ops import gather as gather
+from edgesite.ops import integer as integer
+from edgesite.ops import layout as layout
 from edgesite.ops import logic as logic
 from edgesite.ops import mathematics as mathematics
+from edgesite.ops import matmul as matmul
 from edgesite.ops import matrix as matrix
 from edgesite.ops import normalize as normalize
+from edgesite.ops import pool as pool
 from edgesite.ops import quantize as quantize
 from edgesite.ops import reduce as reduce
+from edgesite.ops import slices as slices
 from edgesite.ops.registry import call, find, is_supported, names, operator
 
 __all__ = ["call", "find", "is_supported", "names", "operator"]
