@@ -1,0 +1,212 @@
+"""The scripts and styles of the pages: bundled, and named by their content.
+
+A wheel carries bundles made beforehand (`npm run bundle`), so that a site with the stock theme
+needs neither Node nor esbuild. In a checkout, and where a site overrides parts of the theme,
+they are made from the sources as long as esbuild is found. `theme/bundle.json` is the table of
+what there is to bundle, for this module and for `theme/bundle.mjs` alike.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from edgesite.errors import BuildError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+_PACKAGE = Path(__file__).parent.parent
+_CHECKOUT = _PACKAGE.parent.parent
+
+# The folders of a theme that end up in bundles; templates do not.
+_BUNDLED_FOLDERS = ("runtime", "styles", "ui")
+
+
+@dataclass(frozen=True)
+class Asset:
+    """A file of the site that every page may share."""
+
+    name: str
+    """Its file name, with the first 8 digits of the content's SHA-256: page-upload.1a2b3c4d.js."""
+
+    data: bytes
+
+
+class Assets:
+    """The bundles of a theme; each is made or read once, when it is first asked for."""
+
+    def __init__(self, source: _Source) -> None:
+        self._source = source
+        self._assets: dict[tuple[str, frozenset[str]], Asset | None] = {}
+
+    @classmethod
+    def load(cls, theme: Path | None = None) -> Assets:
+        """Find the bundles of the stock theme, or of what `theme`, a folder, makes of it.
+
+        Raises BuildError where bundles have to be made and there is no esbuild.
+        """
+        override = theme if theme and _is_bundled(theme) else None
+        esbuild = find_esbuild()
+        if esbuild and (override or _is_checkout()):
+            return cls(_Fresh(esbuild, theme_folder(), override))
+        if override:
+            raise BuildError(
+                f"{override}: scripts and styles of one's own need esbuild, which was not found; "
+                "install it (npm install esbuild) or set EDGESITE_ESBUILD to its path"
+            )
+        return cls(_Prebuilt(bundles_folder()))
+
+    def page(self, inputs: Collection[str]) -> Asset:
+        """Give the script of a demo page that offers at least these ways to give a picture."""
+        return self._needed("page", inputs)
+
+    @property
+    def worker(self) -> Asset:
+        """The script that decodes, prepares and predicts."""
+        return self._needed("worker")
+
+    @property
+    def style(self) -> Asset:
+        """The style sheet of all pages."""
+        return self._needed("site")
+
+    @property
+    def index(self) -> Asset | None:
+        """The script of the index of demos, if the theme has one."""
+        return self._find("index", frozenset())
+
+    def _needed(self, name: str, switches: Collection[str] = ()) -> Asset:
+        asset = self._find(name, frozenset(switches))
+        if asset is None:
+            raise BuildError(f"{self._source}: no bundle {name!r}; run npm ci && npm run bundle")
+        return asset
+
+    def _find(self, name: str, switches: frozenset[str]) -> Asset | None:
+        key = (name, switches)
+        if key not in self._assets:
+            bundle = self._source.bundle(name, switches)
+            self._assets[key] = bundle and _asset(*bundle)
+        return self._assets[key]
+
+
+def theme_folder() -> Path:
+    """Where the stock theme lies: inside an installed package, or at the top of a checkout."""
+    packaged = _PACKAGE / "theme"
+    return packaged if packaged.is_dir() else _CHECKOUT / "theme"
+
+
+def bundles_folder() -> Path:
+    """Where the bundles made beforehand lie.
+
+    Raises BuildError where there are none, which only happens in a checkout.
+    """
+    folder = _PACKAGE / "bundles"
+    if not any(folder.glob("*.js")):
+        raise BuildError(f"{folder}: the bundles are missing; run npm ci && npm run bundle")
+    return folder
+
+
+def find_esbuild() -> Path | None:
+    """Find the program: EDGESITE_ESBUILD, node_modules/.bin here or in the checkout, PATH.
+
+    Raises BuildError where EDGESITE_ESBUILD names no program.
+    """
+    if named := os.environ.get("EDGESITE_ESBUILD"):
+        if found := shutil.which(named):
+            return Path(found)
+        raise BuildError(f"EDGESITE_ESBUILD: no program {named!r}; correct the path or unset it")
+    installed = Path("node_modules", ".bin", "esbuild")
+    for place in (Path.cwd() / installed, _CHECKOUT / installed, "esbuild"):
+        if found := shutil.which(str(place)):
+            return Path(found)
+    return None
+
+
+def _is_bundled(theme: Path) -> bool:
+    return any((theme / name).is_dir() for name in _BUNDLED_FOLDERS)
+
+
+def _is_checkout() -> bool:
+    return (_CHECKOUT / "theme" / "bundle.json").is_file()
+
+
+def _asset(file: str, data: bytes) -> Asset:
+    stem, _, suffix = file.rpartition(".")
+    return Asset(f"{stem}.{hashlib.sha256(data).hexdigest()[:8]}.{suffix}", data)
+
+
+class _Source(Protocol):
+    def bundle(self, name: str, switches: frozenset[str]) -> tuple[str, bytes] | None:
+        """File name and content of a bundle with at least these switches on."""
+
+
+@dataclass(frozen=True)
+class _Prebuilt:
+    """Files named NAME-SWITCH-SWITCH.js; the fewest switches that are enough win."""
+
+    folder: Path
+
+    def __str__(self) -> str:
+        return str(self.folder)
+
+    def bundle(self, name: str, switches: frozenset[str]) -> tuple[str, bytes] | None:
+        """Read the bundle."""
+        candidates = [
+            (len(on), file)
+            for file in self.folder.iterdir()
+            for base, *on in [file.stem.split("-")]
+            if base == name and switches <= set(on) and file.suffix in (".js", ".css")
+        ]
+        if not candidates:
+            return None
+        file = min(candidates)[1]
+        return file.name, file.read_bytes()
+
+
+@dataclass(frozen=True)
+class _Fresh:
+    """Bundles made by esbuild from a theme, parts of which a site may override."""
+
+    esbuild: Path
+    theme: Path
+    override: Path | None
+
+    def __str__(self) -> str:
+        return str(self.override or self.theme)
+
+    def bundle(self, name: str, switches: frozenset[str]) -> tuple[str, bytes] | None:
+        """Make the bundle."""
+        if self.override is None:
+            return self._bundle(self.theme, name, switches)
+        with tempfile.TemporaryDirectory(prefix="edgesite-theme-") as folder:
+            merged = Path(folder)
+            shutil.copytree(self.theme, merged, dirs_exist_ok=True)
+            shutil.copytree(self.override, merged, dirs_exist_ok=True)
+            return self._bundle(merged, name, switches)
+
+    def _bundle(self, theme: Path, name: str, switches: frozenset[str]) -> tuple[str, bytes] | None:
+        table = json.loads((theme / "bundle.json").read_text(encoding="utf-8"))
+        entry = table["entries"][name]
+        known = entry.get("switches", [])
+        if not (theme / entry["source"]).is_file() or not switches.issubset(known):
+            return None
+        on = [switch for switch in known if switch in switches]
+        defines = [f"--define:{key.upper()}={str(key in on).lower()}" for key in known]
+        done = subprocess.run(
+            [self.esbuild, entry["source"], *table["options"], *defines],
+            cwd=theme,
+            capture_output=True,
+            check=False,
+        )
+        if done.returncode:
+            reason = done.stderr.decode(errors="replace").strip()
+            raise BuildError(f"{self}/{entry['source']}: esbuild refuses it; {reason}")
+        return "-".join([name, *on]) + entry["suffix"], done.stdout
