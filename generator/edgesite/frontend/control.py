@@ -19,6 +19,9 @@ from edgesite.frontend.types import common, dims_of, dtype_of, shape_of, tensor_
 
 Types = Sequence[TypeProto | None]
 
+CONTROL = frozenset({"If", "Loop", "Scan"})
+"""The operators whose subgraphs stay subgraphs."""
+
 # A carried shape that changes becomes unknown after one round, its dtype after two.
 _ROUNDS = 3
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from onnx import NodeProto, TypeProto, helper
+from onnx import FunctionProto, NodeProto, TypeProto
 from onnx.reference import ReferenceEvaluator
 
 from edgesite.frontend.types import dtype_of, shape_of
@@ -123,24 +123,21 @@ def _evaluated(
     node: NodeProto, opset: int, operands: Sequence[Array | None]
 ) -> dict[str, Array] | None:
     """What the reference evaluator answers, None where it cannot."""
-    names = [name for name in node.output if name]
     feeds = {name: array for name, array in zip(node.input, operands, strict=True) if name}
-    graph = helper.make_graph(
-        [node], "fold", list(map(_untyped, feeds)), list(map(_untyped, names))
-    )
+    names = [name for name in node.output if name]
+    function = FunctionProto(name="fold", domain="edgesite", node=[node])
+    function.input.extend(feeds)
+    function.output.extend(names)
+    function.opset_import.add(domain=node.domain, version=opset)
     try:
         with np.errstate(all="ignore"), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            answers = ReferenceEvaluator(graph, opsets={node.domain: opset}).run(None, feeds)
+            answers = ReferenceEvaluator(function).run(None, feeds, {})
     except Exception:  # whatever the evaluator stumbles over, the node is kept
         return None
     if not all(isinstance(answer, np.ndarray | np.generic) for answer in answers):
         return None
     return dict(zip(names, map(np.asarray, answers), strict=True))
-
-
-def _untyped(name: str) -> Any:
-    return helper.make_value_info(name, TypeProto())
 
 
 def _fitting(array: Array, expected: TypeProto | None) -> Array | None:

@@ -12,11 +12,11 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
-from onnx import AttributeProto, FunctionProto, GraphProto, NodeProto, defs
+from onnx import AttributeProto, FunctionProto, GraphProto, NodeProto, defs, helper
 
 from edgesite.errors import ModelError, UnsupportedOperatorError, UnsupportedShapeError
 from edgesite.frontend.attributes import constant_of, value_of
-from edgesite.frontend.control import Control, Traced, Types, branches, loop, scan
+from edgesite.frontend.control import CONTROL, Control, Traced, Types, branches, loop, scan
 from edgesite.frontend.fold import SHAPE_ONLY, fold, stand_in
 from edgesite.frontend.functions import Body, local_body, schema_body
 from edgesite.frontend.graph import StaticGraph, StaticNode
@@ -110,7 +110,7 @@ class Importer:
         unique = scope.wanted.get(name) or self.known.unique(scope.prefix + name)
         scope.names[name] = unique
         if name in scope.declared:
-            self.known.declared[unique] = scope.declared[name]
+            self.known.declared.setdefault(unique, scope.declared[name])
         return unique
 
     def _existing(self, name: str, scope: Scope, where: str) -> str:
@@ -150,14 +150,14 @@ class Importer:
         """Bring a node to an opset that operators are written for."""
         key = (node.domain, node.op_type, node.overload)
         if key in self.functions:
-            self._call(node, local_body(self.functions[key], node), scope, key)
+            self._call(node, local_body(self.functions[key], node), scope, key=key)
             return
         opset = _opset_of(node, scope)
-        if node.domain or opset >= OLDEST:
+        if node.domain:
             self._decide(node, graphs, scope, opset)
             return
         for newer in upgraded(node, opset, self.known):
-            self._decide(newer, graphs, scope, OLDEST)
+            self._decide(newer, graphs, scope, max(opset, OLDEST))
 
     def _decide(self, node: NodeProto, graphs: Graphs, scope: Scope, opset: int) -> None:
         """Decide what becomes of a node."""
@@ -169,8 +169,10 @@ class Importer:
         elif node.op_type == "ZipMap" and node.domain == "ai.onnx.ml":
             # It only dresses a tensor up as a list of dictionaries.
             self._alias(node.input[0], node.output[0], scope)
-        elif graphs:
+        elif node.op_type in CONTROL and not node.domain:
             self._control(node, graphs, schema, scope)
+        elif graphs:
+            self._apply_graphs(node, graphs, schema, scope, opset)
         else:
             self._compute(node, schema, scope, opset)
 
@@ -236,8 +238,20 @@ class Importer:
 
     # Bodies
 
-    def _call(self, node: NodeProto, body: Body, scope: Scope, key: Key | None = None) -> None:
-        """Put a function's body in place of a node."""
+    def _call(
+        self,
+        node: NodeProto,
+        body: Body,
+        scope: Scope,
+        *,
+        key: Key | None = None,
+        around: Scope | None = None,
+    ) -> None:
+        """Put a function's body in place of a node.
+
+        A body sees nothing of the place of its call, unless the call's own subgraphs are
+        part of it: then `around` is that place.
+        """
         if key in scope.calls:
             raise ModelError(f"{title(node)}: the function calls itself; export the model again")
         given = (*node.input, *[""] * len(body.inputs))
@@ -245,8 +259,9 @@ class Importer:
         inner = Scope(
             opsets={**scope.opsets, **body.opsets},
             nodes=scope.nodes,
+            parent=around,
             names=dict(zip(body.inputs, given, strict=False)),
-            wanted=dict(pairs),
+            wanted={local: wanted for local, wanted in pairs if wanted},
             attributes=body.attributes,
             prefix=f"{node.name}/",
             calls=(*scope.calls, key) if key else scope.calls,
@@ -257,7 +272,8 @@ class Importer:
     def _inline(self, proto: GraphProto, node: NodeProto, scope: Scope) -> None:
         """Put a branch in place of its If."""
         pairs = list(zip((v.name for v in proto.output), node.output, strict=False))
-        inner = replace(scope, parent=scope, names={}, wanted=dict(pairs), declared={})
+        wanted = {local: wanted for local, wanted in pairs if wanted}
+        inner = replace(scope, parent=scope, names={}, wanted=wanted, declared={})
         self._enter(proto, inner, ())
         self._walk(proto.node, inner, title(node))
         self._hand_over(pairs, inner, title(node))
@@ -265,8 +281,8 @@ class Importer:
     def _hand_over(self, pairs: Iterable[tuple[str, str]], scope: Scope, where: str) -> None:
         """Let the call's outputs stand for what the body made under other names."""
         for local, wanted in pairs:
-            made = self._existing(local, scope, f"{where}, outputs")
-            if wanted and made != wanted:
+            made = self._existing(local, scope, f"{where}, outputs") if wanted else wanted
+            if made != wanted:
                 self._alias(made, wanted, scope)
 
     # Subgraphs
@@ -286,7 +302,12 @@ class Importer:
         if condition is not None and condition.size == 1:
             self._inline(graphs["then_branch" if condition.item() else "else_branch"], node, scope)
             return
-        control = self._traced(node, graphs, schema.since_version, scope)
+        if node.op_type == "Scan" and schema.since_version < 9:
+            raise UnsupportedOperatorError(
+                f"{title(node)}: version 8, which scans a batch, is not supported; "
+                "export the model with opset 9 or newer"
+            )
+        control = self._traced(node, graphs, scope)
         for traced in control.graphs.values():
             self.known.problems += traced.problems
         for name, proto in zip(node.output, control.outputs, strict=False):
@@ -294,22 +315,28 @@ class Importer:
         kept = {name: traced.graph for name, traced in control.graphs.items()}
         self._keep(node, schema.since_version, kept, scope)
 
-    def _traced(self, node: NodeProto, graphs: Graphs, version: int, scope: Scope) -> Control:
+    def _traced(self, node: NodeProto, graphs: Graphs, scope: Scope) -> Control:
         """The subgraphs of a node that keeps them, and the types of its outputs."""
         trace = partial(self._trace, scope=scope, where=title(node))
         inputs = [self.known.types.get(name) for name in node.input]
+        if node.op_type == "If":
+            return branches(graphs, trace)
+        if node.op_type == "Loop":
+            return loop(graphs["body"], inputs, self._trips(node), trace)
         attributes = {a.name: value_of(a, self.folder) for a in node.attribute}
-        match node.op_type, version:
-            case "If", _:
-                return branches(graphs, trace)
-            case "Loop", _:
-                return loop(graphs["body"], inputs, self._trips(node), trace)
-            case "Scan", since if since >= 9:
-                return scan(graphs["body"], inputs, attributes, trace)
-        raise UnsupportedOperatorError(
-            f"{title(node)}: version {version} has a subgraph that is not supported; "
-            "export the model with opset 9 or newer"
-        )
+        return scan(graphs["body"], inputs, attributes, trace)
+
+    def _apply_graphs(
+        self, node: NodeProto, graphs: Graphs, schema: defs.OpSchema, scope: Scope, opset: int
+    ) -> None:
+        """Replace an operator that applies a subgraph by what it is made of."""
+        call = NodeProto()
+        call.CopyFrom(node)
+        call.attribute.extend(helper.make_attribute(name, graph) for name, graph in graphs.items())
+        body = schema_body(schema, call, opset, self.known.types)
+        if body is None:
+            raise UnsupportedOperatorError(f"{title(node)}: is not supported")
+        self._call(node, body, scope, around=scope)
 
     def _trips(self, node: NodeProto) -> int | None:
         """The iterations of a Loop that nothing but its body's condition can end early."""

@@ -9,8 +9,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-from onnx import NodeProto, TensorProto, TypeProto, checker, defs, numpy_helper, shape_inference
-from onnx.helper import make_opsetid
+from onnx import (
+    IR_VERSION,
+    NodeProto,
+    TensorProto,
+    TypeProto,
+    checker,
+    defs,
+    helper,
+    numpy_helper,
+    shape_inference,
+)
 
 from edgesite.errors import ModelError
 from edgesite.frontend.known import Known
@@ -31,7 +40,7 @@ def check(node: NodeProto, opsets: Mapping[str, int]) -> None:
     Raises ModelError with what onnx has to say.
     """
     context = checker.C.CheckerContext()
-    context.ir_version = 13
+    context.ir_version = int(IR_VERSION)
     context.opset_imports = dict(opsets)
     try:
         checker.check_node(node, context)
@@ -56,7 +65,9 @@ def infer(
             node,
             {name: known.types.get(name, TypeProto()) for name in names},
             {name: _data(name, known.constants[name]) for name in names if _decides(name, known)},
-            opset_imports=[make_opsetid(domain, version) for domain, version in opsets.items()],
+            opset_imports=[
+                helper.make_opsetid(domain, version) for domain, version in opsets.items()
+            ],
         )
     except shape_inference.InferenceError as error:
         if any(name not in known.types for name in names):
