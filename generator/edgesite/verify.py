@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
 
     from edgesite.targets.manifest import Manifest
 
-Feeds = Mapping[str, np.ndarray]
+Array = np.ndarray[Any, np.dtype[Any]]
+Feeds = Mapping[str, Array]
 Target = Literal["simd", "relaxed"]
 
 TARGETS: tuple[Target, ...] = ("simd", "relaxed")
@@ -41,7 +43,7 @@ class Runnable(Protocol):
     def manifest(self) -> Manifest:
         """The names, dtypes and shapes of inputs and outputs."""
 
-    def run(self, feeds: Mapping[str, Any], target: Target = ...) -> dict[str, np.ndarray]:
+    def run(self, feeds: Feeds, *, target: Target = ...) -> Mapping[str, Array]:
         """Answer with one of the modules."""
 
 
@@ -58,7 +60,7 @@ class Verification:
 
     onnxruntime: str
     targets: tuple[str, ...]
-    references: tuple[dict[str, np.ndarray], ...]
+    references: tuple[dict[str, Array], ...]
     """onnxruntime's outputs for the samples that were given, in their order."""
 
 
@@ -69,11 +71,13 @@ def verify(
     tolerance: float | None = None,
     *,
     names: Sequence[str] = (),
+    constants: Feeds = MappingProxyType({}),
     random_samples: int = 2,
 ) -> Verification:
     """Compare both modules with onnxruntime on samples, then on seeded random inputs.
 
-    `names` are what messages call the samples.
+    `names` are what messages call the samples; `constants` are the inputs that were fixed when
+    the model was compiled.
 
     Raises VerificationError, which names the output, the module and the difference, where they
     disagree; ModelError where onnxruntime cannot run the model.
@@ -81,11 +85,11 @@ def verify(
     reference = Reference(model)
     manifest = compiled.manifest
     given = [*samples, *(random_feeds(manifest, seed) for seed in range(random_samples))]
-    references: list[dict[str, np.ndarray]] = []
+    references: list[dict[str, Array]] = []
     differences: list[float] = []
     agreements: list[bool] = []
     for number, feeds in enumerate(given):
-        expected = reference.run(feeds)
+        expected = reference.run({**constants, **feeds})
         references += [expected] if number < len(samples) else []
         sample = _name_of(number, len(samples), names)
         for target in TARGETS:
@@ -135,13 +139,18 @@ class Reference:
         self.inputs: dict[str, list[int | str | None]] = {
             info.name: list(info.shape) for info in self._session.get_inputs()
         }
+        self._dtypes = {info.name: _dtype(info.type) for info in self._session.get_inputs()}
         self.metadata: dict[str, str] = self._session.get_modelmeta().custom_metadata_map
 
-    def run(self, feeds: Feeds) -> dict[str, np.ndarray]:
-        """Every output by name; ModelError where onnxruntime refuses the inputs."""
+    def run(self, feeds: Feeds) -> dict[str, Array]:
+        """Every output by name; ModelError where onnxruntime refuses the inputs.
+
+        Inputs are brought to the dtypes that the model takes.
+        """
         names = [info.name for info in self._session.get_outputs()]
         try:
-            values = self._session.run(names, dict(feeds))
+            cast = {name: np.asarray(feeds[name], self._dtypes.get(name)) for name in feeds}
+            values = self._session.run(names, cast)
         except Exception as error:
             raise ModelError(
                 f"onnxruntime cannot run the model ({_first_line(error)}); "
@@ -150,7 +159,15 @@ class Reference:
         return dict(zip(names, map(np.asarray, values), strict=True))
 
 
-def random_feeds(manifest: Manifest, seed: int) -> dict[str, np.ndarray]:
+def _dtype(name: str) -> str | None:
+    """The name in numpy of onnxruntime's "tensor(float)"; None for what is no tensor."""
+    element = name.removeprefix("tensor(").removesuffix(")")
+    if element == name or element == "string":
+        return None
+    return {"float": "float32", "double": "float64"}.get(element, element)
+
+
+def random_feeds(manifest: Manifest, seed: int) -> dict[str, Array]:
     """Inputs of the right dtypes and shapes, the same for the same seed."""
     generator = np.random.default_rng(seed)
     return {
@@ -158,9 +175,7 @@ def random_feeds(manifest: Manifest, seed: int) -> dict[str, np.ndarray]:
     }
 
 
-def _random(
-    generator: np.random.Generator, dtype: np.dtype[Any], shape: tuple[int, ...]
-) -> np.ndarray:
+def _random(generator: np.random.Generator, dtype: np.dtype[Any], shape: tuple[int, ...]) -> Array:
     """Standard normal floats, all bytes, and otherwise numbers that may well be indices."""
     if dtype.kind == "f":
         return generator.standard_normal(shape).astype(dtype)
@@ -172,7 +187,7 @@ def _random(
     return generator.integers(0, 10, shape).astype(dtype)
 
 
-def _pair(where: str, actual: Feeds, expected: Feeds, name: str) -> tuple[np.ndarray, np.ndarray]:
+def _pair(where: str, actual: Feeds, expected: Feeds, name: str) -> tuple[Array, Array]:
     """An output of both sides; VerificationError unless dtype and shape are the same."""
     if name not in actual or name not in expected:
         side = "the compiled model" if name not in actual else "onnxruntime"
@@ -189,7 +204,7 @@ def _pair(where: str, actual: Feeds, expected: Feeds, name: str) -> tuple[np.nda
 _REPORT = "this is an error of edgesite, report it with the model"
 
 
-def _difference(where: str, got: np.ndarray, wanted: np.ndarray, tolerance: float | None) -> float:
+def _difference(where: str, got: Array, wanted: Array, tolerance: float | None) -> float:
     """The largest absolute difference; VerificationError where it is above tolerance."""
     if not wanted.size:
         return 0.0
@@ -219,7 +234,7 @@ def _difference(where: str, got: np.ndarray, wanted: np.ndarray, tolerance: floa
     return difference
 
 
-def _same_best(got: np.ndarray, wanted: np.ndarray) -> bool:
+def _same_best(got: Array, wanted: Array) -> bool:
     return not wanted.size or bool(np.argmax(got) == np.argmax(wanted))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 import edgesite
@@ -21,7 +22,7 @@ from edgesite.targets.manifest import Manifest
 from edgesite.verify import Reference
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
     from edgesite import CompiledModel
@@ -71,7 +72,7 @@ def compiled(demo: DemoSource, cache: Cache) -> Compiled:
         "compile",
         tool_hash(),
         data,
-        list(_outside(demo.model, data)),
+        [digest(path.read_bytes()) for path in outside_files(demo.model, data)],
         demo.config.input.name,
         shape,
     )
@@ -124,13 +125,12 @@ _LOCATION = re.compile(rb"\x0a\x08location\x12([\x01-\x7f])")
 """How a tensor's entry for data in another file begins, up to the length of the file's name."""
 
 
-def _outside(model: Path, data: bytes) -> Iterator[str]:
-    """Hashes of the files in which a model keeps weights outside itself."""
-    names = set()
-    for match in _LOCATION.finditer(data):
-        names.add(data[match.end() : match.end() + match[1][0]])
-    for name in sorted(names):
-        try:
-            yield digest((model.parent / name.decode()).read_bytes())
-        except (OSError, ValueError):
-            yield "unreadable"  # the compiler says so
+def outside_files(model: Path, data: bytes) -> list[Path]:
+    """The files below a model's folder in which it keeps weights, as far as they exist."""
+    names = {
+        data[match.end() : match.end() + match[1][0]].decode(errors="replace")
+        for match in _LOCATION.finditer(data)
+    }
+    below = [PurePosixPath(name) for name in names if ".." not in PurePosixPath(name).parts]
+    paths = sorted(model.parent / name for name in below if not name.is_absolute())
+    return [path for path in paths if path.is_file()]

@@ -64,7 +64,7 @@ def load_site(root: Path, problems: Problems) -> SiteSource:
 
     Raises BuildError where the folder is no site at all, or has no demos.
     """
-    _check_is_site(root)
+    check_is_site(root)
     info = SiteInfo("", "", "en", None, None, None, "")
     with problems.gathered():
         info = _load_info(root)
@@ -100,7 +100,8 @@ def load_demo(folder: Path, problems: Problems) -> DemoSource | None:
     return DemoSource(folder, slug, config, document, labels, labels_where, model, body, pictures)
 
 
-def _check_is_site(root: Path) -> None:
+def check_is_site(root: Path) -> None:
+    """Raise BuildError where a folder is no site."""
     if not root.is_dir():
         raise BuildError(f"{shown(root)}: no such folder; `edgesite new SITE` makes a site")
     if not (root / SITE_FILE).is_file():
