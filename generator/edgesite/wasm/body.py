@@ -46,6 +46,7 @@ class Body:
     loops: list[Loop] = field(default_factory=list)
     slots: list[Slot] = field(default_factory=list)
     ended_if: int = -1
+    finished: bool = False
     _parameters: int = 0
     _free: list[Slot] = field(default_factory=list)
     _scopes: list[list[Variable]] = field(default_factory=list)
@@ -55,6 +56,8 @@ class Body:
 
     def append(self, mnemonic: str, *immediates: Any) -> None:
         """Add an instruction; reading back what was just set becomes a tee."""
+        if self.finished:
+            raise InternalError(f"wasm function {self.name}: is finished; nothing can be added")
         if mnemonic == "local.get" and self.instructions:
             last = self.instructions[-1]
             if last.opcode.mnemonic == "local.set" and last.immediates == immediates:
@@ -77,14 +80,14 @@ class Body:
             if isinstance(node, Number):
                 self.append(node.opcode.mnemonic, node.number)
             elif ready:
-                self._finish(node, self.loops[:-1] if again else self.loops)
+                self._finish(node, again=again)
             else:
                 pending.append((node, True))
                 pending.extend((operand, False) for operand in reversed(node.operands))
 
-    def _finish(self, tree: Tree, loops: list[Loop]) -> None:
+    def _finish(self, tree: Tree, *, again: bool) -> None:
         for read in tree.reads:
-            read.check(loops)
+            read.check(self.loops, again=again)
         self.append(tree.opcode.mnemonic, *tree.immediates)
         if tree.opcode.mnemonic == "call" and tree.reads:
             self.world.change()
@@ -113,6 +116,8 @@ class Body:
 
     def set(self, local: Local, value: Value) -> None:
         """Give a local a new value."""
+        if local.variable.loops is not self.loops:
+            raise InternalError(f"wasm {local}: belongs to another function")
         self.emit(value)
         local.variable.change()
         self.append("local.set", local.variable)
@@ -187,6 +192,7 @@ class Body:
         for index, slot in enumerate(declared, self._parameters):
             slot.index = index
         self.slots = self.slots[: self._parameters] + declared
+        self.finished = True
 
     @property
     def locals(self) -> list[Slot]:

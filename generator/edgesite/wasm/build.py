@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from edgesite.errors import InternalError
 from edgesite.wasm.binary import encode_module
-from edgesite.wasm.expression import Constant, Local, Operand, constant
+from edgesite.wasm.expression import Constant, Operand, constant
 from edgesite.wasm.function import Function, Global
 from edgesite.wasm.text import format_module
 
@@ -84,8 +84,8 @@ class Module:
         export: bool | str = False,
         pure: bool = False,
         **parameters: Type,
-    ) -> Iterator[tuple[Function, *tuple[Local, ...]]]:
-        """Write a function; yields it with its parameters.
+    ) -> Iterator[tuple[Any, ...]]:
+        """Write a function; yields it, a `Function`, and a `Local` for every parameter.
 
         Nothing that `pure` functions do depends on memory or globals, or changes them.
         Functions may be written inside one another's blocks; that does not nest them.
@@ -118,11 +118,18 @@ class Module:
 
     def encode(self, *, names: bool = False) -> bytes:
         """The binary form; `names` adds the section that debuggers read."""
+        self._check_finished()
         return encode_module(self, names=names)
 
     def text(self) -> str:
         """The text form."""
+        self._check_finished()
         return format_module(self)
+
+    def _check_finished(self) -> None:
+        for function in self.functions:
+            if not function.body.finished:
+                raise InternalError(f"wasm function {function.name}: is still being written")
 
     def _export(self, name: str, kind: int, index: int) -> None:
         if any(each.name == name for each in self.exports):

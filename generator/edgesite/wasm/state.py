@@ -27,15 +27,15 @@ class State:
     """Something that expressions read and statements change."""
 
     def __init__(self, name: str, loops: list[Loop]) -> None:
-        self.name, self._loops, self.version = name, loops, 0
+        self.name, self.loops, self.version = name, loops, 0
 
     def read(self) -> Read:
         """A note of what is read on this line."""
-        return Read(self, self.version, tuple(self._loops))
+        return Read(self, self.version, tuple(self.loops))
 
     def change(self) -> None:
         """Start a new version."""
-        if any(self in loop.settled for loop in self._loops):
+        if any(self in loop.settled for loop in self.loops):
             raise InternalError(
                 f"wasm {self}: changes in a loop that uses an expression from before the loop"
                 " which reads it; keep that expression's value with f.let"
@@ -54,14 +54,20 @@ class Read:
     version: int
     loops: tuple[Loop, ...]
 
-    def check(self, loops: list[Loop]) -> None:
-        """Raise when emitting the expression here would read something else."""
+    def check(self, loops: list[Loop], *, again: bool = False) -> None:
+        """Raise when emitting the expression here would read something else.
+
+        `loops` are those that are open in the function; with `again` the innermost may change
+        what is read.
+        """
+        if self.state.loops is not loops:
+            raise InternalError(f"wasm {self.state}: belongs to another function")
         if self.state.version != self.version:
             raise InternalError(
                 f"wasm {self.state}: has changed between the expression that reads it and the use"
                 " of that expression; keep its value with f.let"
             )
-        for loop in loops:
+        for loop in loops[:-1] if again else loops:
             if loop not in self.loops:
                 loop.settled.add(self.state)
 

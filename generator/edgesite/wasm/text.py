@@ -159,4 +159,5 @@ def _string(text: str | bytes) -> str:
 
 
 def _identifier(name: str) -> str:
-    return "$" + re.sub(r"[^0-9A-Za-z!#$%&'*+\-./:<=>?@\\^_`|~]", "_", name)
+    plain = re.fullmatch(r"[0-9A-Za-z!#$%&'*+\-./:<=>?@\\^_`|~]+", name)
+    return f"${name}" if plain else f"${_string(name)}"
