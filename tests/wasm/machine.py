@@ -10,13 +10,15 @@ import wasmtime
 if TYPE_CHECKING:
     from edgesite.wasm import Module
 
+ENGINE = wasmtime.Engine()
+
 
 class Machine:
     """An instance of a module: its exports by name, its memory as bytes."""
 
     def __init__(self, module: Module) -> None:
-        self._store = wasmtime.Store()
-        compiled = wasmtime.Module(self._store.engine, module.encode())
+        self._store = wasmtime.Store(ENGINE)
+        compiled = wasmtime.Module(ENGINE, module.encode())
         self._exports = wasmtime.Instance(self._store, compiled, []).exports(self._store)
 
     def call(self, name: str, *arguments: float) -> Any:

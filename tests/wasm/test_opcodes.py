@@ -10,7 +10,7 @@ import wasmtime
 
 from edgesite.wasm import I32, V128, Function, Module, Type, Value, constant, instruction
 from edgesite.wasm.opcodes import OPCODES, Immediate, Opcode
-from tests.wasm.machine import Machine
+from tests.wasm.machine import ENGINE, Machine
 from tests.wasm.reference import SIGNED, semantics
 
 STRUCTURE = {"block", "loop", "if", "else", "end", "br", "br_if", "br_table", "return", "call"}
@@ -149,7 +149,7 @@ def test_instruction_has_the_bytes_another_assembler_gives_it(opcode: Opcode) ->
     assert opcode.code in binary
     if not opcode.mnemonic.startswith(("memory.init", "data.drop")):  # they want another section
         assert wasmtime.wat2wasm(module.text()) == binary
-        wasmtime.Module(wasmtime.Engine(), binary)
+        wasmtime.Module(ENGINE, binary)
 
 
 def place(module: Module, f: Function, opcode: Opcode) -> None:
