@@ -104,8 +104,8 @@ def evaluate(graph: Graph, feeds: Mapping[str, Array]) -> dict[str, Array]:
         values[value.name] = array
     for node in graph.nodes:
         with np.errstate(all="ignore"):
-            result = _run(node, values)
-        values[node.output.name] = result.astype(node.output.dtype.numpy)
+            result = _run(node, values).astype(node.output.dtype.numpy)
+        values[node.output.name] = result
         assert result.shape == node.output.shape, f"{node.output.name}: {result.shape}"
     return values
 
@@ -145,6 +145,8 @@ def _reduce(node: Reduce, values: Mapping[str, Array]) -> Array:
 def _combine(combine: str, body: Array, *, last: bool) -> Array:
     """The last axis combined; sums and products of floats are as exact as they can be."""
     if combine in ("argmax", "argmin"):
+        if body.shape[-1] == 0:
+            return np.zeros(body.shape[:-1], np.int64)
         if last:
             return body.shape[-1] - 1 - _combine(combine, body[..., ::-1], last=False)
         return getattr(np, combine)(body, axis=-1)
