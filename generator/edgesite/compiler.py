@@ -48,7 +48,9 @@ def compile(  # noqa: A001 - the name users expect: edgesite.compile(model)
     schedule = make_schedule(choose_layouts(graph))
     place = schedule.placement
     modules = {
-        target: build_module(schedule.steps, place, relaxed=target == "relaxed").encode()
+        target: build_module(
+            schedule.preparation, schedule.steps, place, relaxed=target == "relaxed"
+        ).encode()
         for target in TARGETS
     }
     return pack(

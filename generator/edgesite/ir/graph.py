@@ -152,6 +152,15 @@ class Graph:
                 found.setdefault(value, []).append(node)
         return {value: tuple(nodes) for value, nodes in found.items()}
 
+    @cached_property
+    def settled(self) -> frozenset[Value]:
+        """Constants, and what follows from constants alone: known before the first run."""
+        known = set(self.constants)
+        for node in self.nodes:
+            if known.issuperset(node.inputs):
+                known.add(node.output)
+        return frozenset(known)
+
     def with_nodes(self, nodes: Iterable[Node]) -> Graph:
         """The same program made of other nodes; what nothing reads any more is dropped."""
         kept = _needed(tuple(nodes), self.outputs)

@@ -79,6 +79,8 @@ def _inlined(node: Node, producer: Map, graph: Graph) -> Node:
         load for expr in node.expressions for load in expr.loads if load.value == producer.output
     }
     rearranges = is_view(producer.body)
+    if not rearranges and producer.output in graph.settled and node.output not in graph.settled:
+        return node
     if not rearranges and (len(reads) > 1 or not _reads_once(node, producer, graph)):
         return node
 
@@ -91,8 +93,8 @@ def _inlined(node: Node, producer: Map, graph: Graph) -> Node:
     if sum(1 for expr in fused.expressions for _ in walk(expr)) > LARGEST_BODY:
         return node
     if isinstance(node, Reduce):
-        was_product = contraction(node, graph.constants) is not None
-        if was_product and contraction(fused, graph.constants) is None:  # type: ignore[arg-type]
+        was_product = contraction(node, graph.settled) is not None
+        if was_product and contraction(fused, graph.settled) is None:
             return node
         if rearranges and not was_product and not all(map(is_affine, fused.body.loads)):
             return node

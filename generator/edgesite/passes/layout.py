@@ -68,7 +68,7 @@ def _wishes(graph: Graph) -> dict[Value, int]:
     for node in graph.nodes:
         if not isinstance(node, Reduce) or node.output.rank < 3:
             continue
-        product = contraction(node, graph.constants)
+        product = contraction(node, graph.settled)
         if product is None:
             continue
         vector = product.columns or product.batch
@@ -126,7 +126,7 @@ def _halos(graph: Graph) -> dict[Value, tuple[tuple[int, int], ...]]:
     """How much room of zeros each value needs, for the windows that reach beyond it."""
     halos: dict[Value, tuple[tuple[int, int], ...]] = {}
     for node in graph.nodes:
-        product = contraction(node, graph.constants) if isinstance(node, Reduce) else None
+        product = contraction(node, graph.settled) if isinstance(node, Reduce) else None
         if product is None or not product.guarded:
             continue
         value = product.left.value

@@ -16,6 +16,8 @@ from edgesite.wasm import Value as Wasm
 
 LANES = 4
 
+VECTOR_FUNCTIONS = frozenset({"exp", "log", "tanh", "erf", "sigmoid", "sin", "cos"})
+
 _ARITHMETIC = frozenset({"add", "sub", "mul", "div", "min", "max"})
 _COMPARISONS = frozenset({"eq", "ne", "lt", "le", "gt", "ge"})
 _DIRECT = frozenset({"neg", "abs", "floor", "ceil", "round", "trunc", "sqrt"})
@@ -36,7 +38,7 @@ class Lanes:
             case Load(dtype=DType.FLOAT32):
                 return self.nest.stride(expr.value, expr.index, self.axis) in (0, 1)
             case Unary(dtype=DType.FLOAT32, op=op):
-                known = op in _DIRECT or self.nest.scalars.mathematics.has_vector(op)
+                known = op in _DIRECT or op in VECTOR_FUNCTIONS
                 return known and self.can(expr.x)
             case Binary(dtype=DType.FLOAT32, op=op):
                 return op in _ARITHMETIC and self.can(expr.a) and self.can(expr.b)
@@ -77,7 +79,7 @@ class Lanes:
         if isinstance(expr, Const):
             return f.const(F32X4, float(expr.value))
         if self._is_even(expr):
-            if isinstance(expr, Load):
+            if isinstance(expr, Load) and expr not in self.nest.known:
                 return f.load_splat(F32X4, *self._splat_address(expr))
             return self.nest.scalar(expr).splat(F32X4)
         match expr:
@@ -164,6 +166,26 @@ class Lanes:
             case "gt":
                 return a > b
         return a >= b
+
+
+def can_in_lanes(finish: Expr) -> bool:
+    """Whether an epilogue is arithmetic that has lanes, wherever its reads may lie."""
+    match finish:
+        case Load():
+            return finish.dtype is DType.FLOAT32
+        case Result() | Const():
+            return finish.dtype is DType.FLOAT32
+        case Unary(dtype=DType.FLOAT32, op=op):
+            return (op in _DIRECT or op in VECTOR_FUNCTIONS) and can_in_lanes(finish.x)
+        case Binary(dtype=DType.FLOAT32, op=op):
+            return op in _ARITHMETIC and all(map(can_in_lanes, finish.operands))
+        case Binary(dtype=DType.BOOL, op=op) if op in _COMPARISONS:
+            return all(map(can_in_lanes, finish.operands))
+        case Binary(dtype=DType.BOOL, op="and" | "or"):
+            return all(map(can_in_lanes, finish.operands))
+        case Select(dtype=DType.FLOAT32):
+            return all(map(can_in_lanes, finish.operands))
+    return False
 
 
 @dataclass(frozen=True)

@@ -33,29 +33,41 @@ class Placement:
         return -(-(self.end + SLACK_BYTES) // PAGE_BYTES)
 
 
-def build_module(steps: Sequence[Step], placement: Placement, *, relaxed: bool) -> Module:
+def build_module(
+    preparation: Sequence[Step], steps: Sequence[Step], placement: Placement, *, relaxed: bool
+) -> Module:
     """The module of a program, with or without relaxed SIMD instructions."""
     module = Module()
     module.memory(placement.pages, export="memory")
     mathematics = Mathematics(module, relaxed=relaxed)
     functions: dict[Kernel, Function] = {}
-    for step in steps:
+    for step in (*preparation, *steps):
         if step.kernel not in functions:
             number = len(functions)
             functions[step.kernel] = _function(module, mathematics, step, number, relaxed=relaxed)
     with module.function("init", export=True) as (f,):
         # First use of a page costs more than all others: it is had while weights arrive.
         f.fill(placement.arena, 0, placement.end - placement.arena)
+        _calls(f, preparation, functions, placement)
     with module.function("warm", export=True, times=I32) as (f, times):
-        for function in functions.values():
+        for function in dict.fromkeys(functions[step.kernel] for step in steps):
             f.run(function, *([0] * (len(function.parameters) - 1)), times)
     with module.function("run", export=True) as (f,):
-        for number, step in enumerate(steps):
-            pointers = [placement.offsets[value] for value in (*step.reads, *step.writes)]
-            if step.scratch_bytes:
-                pointers.append(placement.scratch[number])
-            f.run(functions[step.kernel], *pointers, 0)
+        _calls(f, steps, functions, placement)
     return module
+
+
+def _calls(
+    f: Function,
+    steps: Sequence[Step],
+    functions: Mapping[Kernel, Function],
+    placement: Placement,
+) -> None:
+    for number, step in enumerate(steps):
+        pointers = [placement.offsets[value] for value in (*step.reads, *step.writes)]
+        if step.scratch_bytes:
+            pointers.append(placement.scratch[number])
+        f.run(functions[step.kernel], *pointers, 0)
 
 
 def _function(

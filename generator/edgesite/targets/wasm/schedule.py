@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from edgesite.ir import INDEX, Array, Axis, Graph, Load, Map, Node, Reduce, Value
+from edgesite.ir.contraction import contraction
 from edgesite.ir.layout import Layout
 from edgesite.passes.layout import Arranged
 from edgesite.passes.memory import ALIGNMENT, Buffer, plan_memory
-from edgesite.targets.wasm import contract
+from edgesite.targets.wasm import contract, depthwise
 from edgesite.targets.wasm.kernels import BorderKernel, Step, loop_step
 from edgesite.targets.wasm.module import Placement
 
@@ -23,6 +24,8 @@ FIRST_BYTE = 1024
 class Schedule:
     """Calls in order, their weights, and the memory they work in."""
 
+    preparation: tuple[Step, ...]
+    """What follows from the weights alone: done once."""
     steps: tuple[Step, ...]
     weights: bytes
     placement: Placement
@@ -38,7 +41,7 @@ def make_schedule(arranged: Arranged) -> Schedule:
     for node in graph.nodes:
         if node.output in aliases or node.output.size == 0:
             continue
-        steps += _steps(node, layouts, constants)
+        steps += _steps(node, graph, layouts, constants)
         if layouts[node.output].has_halo:
             border = BorderKernel(layouts[node.output], node.output.dtype.size_bytes)
             steps.append(Step(border, (), (node.output,)))
@@ -46,12 +49,14 @@ def make_schedule(arranged: Arranged) -> Schedule:
 
 
 def _steps(
-    node: Node, layouts: dict[Value, Layout], constants: dict[Value, Array]
+    node: Node, graph: Graph, layouts: dict[Value, Layout], constants: dict[Value, Array]
 ) -> list[Step]:
-    if isinstance(node, Reduce):
-        made = contract.steps(node, layouts, constants)
-        if made is not None:
-            return made
+    product = contraction(node, graph.settled) if isinstance(node, Reduce) else None
+    if isinstance(node, Reduce) and product is not None:
+        for kernel in (contract, depthwise):
+            made = kernel.steps(node, product, layouts, constants)
+            if made is not None:
+                return made
     return [loop_step(node, layouts)]
 
 
@@ -91,12 +96,16 @@ def _placed(
         for step in steps
     ]
     weights, offsets, arena = _weights(steps, graph, layouts, constants)
+    preparation, steps = _divided(steps, constants)
     lives: dict[Value, tuple[int, int]] = {value: (-1, -1) for value in graph.inputs}
+    for step in preparation:
+        lives |= {value: (-1, len(steps)) for value in (*step.reads, *step.writes)}
+    lives = {value: life for value, life in lives.items() if value not in constants}
     for number, step in enumerate(steps):
         for value in (*step.reads, *step.writes):
             if value not in constants:
-                first, _ = lives.get(value, (number, number))
-                lives[value] = (first, number)
+                first, last = lives.get(value, (number, number))
+                lives[value] = (first, max(last, number))
     for value in graph.outputs:
         first, _ = lives.get(owner(value), (-1, -1))
         lives[owner(value)] = (first, len(steps))
@@ -121,7 +130,24 @@ def _placed(
     }
     offsets |= {value: offsets[target] for value, target in aliases.items() if target in offsets}
     placement = Placement(offsets, scratch, arena, arena + size)
-    return Schedule(tuple(steps), weights, placement)
+    return Schedule(tuple(preparation), tuple(steps), weights, placement)
+
+
+def _divided(
+    steps: list[Step], constants: Mapping[Value, Array]
+) -> tuple[list[Step], list[Step]]:
+    """The steps that only follow from constants, and those of every run."""
+    known, changing = set(constants), set[Value]()
+    once: list[Step] = []
+    always: list[Step] = []
+    for step in steps:
+        if known.issuperset(step.reads) and changing.isdisjoint(step.writes):
+            known.update(step.writes)
+            once.append(step)
+        else:
+            changing.update(step.writes)
+            always.append(step)
+    return once, always
 
 
 def _weights(

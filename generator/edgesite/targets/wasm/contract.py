@@ -1,0 +1,355 @@
+"""Contractions by register tiles: the kernel of convolutions, Gemm and MatMul.
+
+An implicit GEMM (KERNELS.md, 2 and 3): a tile of a few rows by eight columns of the result
+is held in registers while the loop over the inner axes spreads one element of the left
+operand at a time over a row of the right. The left operand is read where it lies, so a
+convolution needs no im2col; the right is packed beforehand into panels of eight columns,
+[outer axes][panel][inner axes][8], in the order in which it is read. The epilogue runs on
+the accumulators.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from math import prod
+
+import numpy as np
+
+from edgesite.ir import (
+    INDEX,
+    Array,
+    Axis,
+    DType,
+    Expr,
+    Load,
+    Map,
+    Reduce,
+    Result,
+    Value,
+    const,
+    index,
+    linear,
+    select,
+    simplify,
+    substitute_axes,
+    transform,
+)
+from edgesite.ir.contraction import Contraction
+from edgesite.ir.layout import Layout
+from edgesite.targets.wasm.kernels import Step, loop_step
+from edgesite.targets.wasm.lanes import LANES
+from edgesite.targets.wasm.scalars import Scalars
+from edgesite.targets.wasm.tiles import (
+    BYTES,
+    VECTOR_BYTES,
+    Epilogue,
+    Loop,
+    Plan,
+    epilogue_fits,
+    even_tiles,
+    halo_covers,
+    moved,
+)
+from edgesite.wasm import F32X4, I32, Function, Local
+from edgesite.wasm import Value as Wasm
+
+PANEL = 8
+"""Columns of a tile: two vectors."""
+
+ROWS = {"simd": 5, "relaxed": 6}
+"""Rows of a tile; more would not fit the fifteen registers an engine has (KERNELS.md, 1)."""
+
+ROWS_OF_ONE_VECTOR = 8
+"""Rows of a tile that is one vector wide."""
+
+WIDE_PANELS = (40, 36, 32, 28, 24)
+"""Columns of the tiles of a single row: enough sums under way to hide the latency of one."""
+
+
+@dataclass(frozen=True)
+class ContractKernel:
+    """A contraction of operands at given strides."""
+
+    outer: tuple[Loop, ...]
+    columns: Loop
+    rows: tuple[Loop, ...]
+    inner: tuple[Loop, ...]
+    starts: tuple[int, ...]
+    """Where each access begins, in bytes behind its pointer."""
+    epilogue: Epilogue
+    panel: int
+
+    @property
+    def name(self) -> str:
+        """Rows, columns and inner size."""
+        rows, inner = (prod(loop.extent for loop in loops) for loops in (self.rows, self.inner))
+        return f"contract_{rows}x{self.columns.extent}x{inner}"
+
+    def emit(self, scalars: Scalars, pointers: tuple[Wasm, ...], *, relaxed: bool) -> None:
+        """Write the loops; pointers: left, right, the epilogue's reads, result."""
+        _Emission(self, scalars, relaxed).everything(pointers)
+
+
+def steps(
+    node: Reduce,
+    product: Contraction,
+    layouts: dict[Value, Layout],
+    constants: dict[Value, Array],
+) -> list[Step] | None:
+    """The calls that compute a contraction by tiles, or None where this kernel does not fit.
+
+    Adds the packed right operand to `layouts`, and to `constants` if it is known now.
+    """
+    if node.body.dtype is not DType.FLOAT32 or not product.macs:
+        return None
+    if not product.columns or not halo_covers(product, layouts):
+        return None
+    if node.finish is not None and not epilogue_fits(node.finish):
+        return _with_late_epilogue(node, product, layouts, constants)
+    plan = Plan(node, product, layouts)
+    kernel = _kernel(plan)
+    if kernel is None:
+        return None
+    packed, packing = _pack(node, product, kernel, layouts, constants)
+    reads = (product.left.value, packed, *(load.value for load in plan.loads))
+    step = Step(kernel, reads, (node.output,), macs=product.macs, origin=node.origin)
+    return [*packing, step]
+
+
+def _kernel(plan: Plan) -> ContractKernel | None:
+    """The kernel, or None if the columns of the result do not lie side by side."""
+    product = plan.product
+    columns = plan.loops(product.columns, access=1)
+    if not columns or columns[-1].steps[1] != BYTES:
+        return None
+    epilogue = plan.epilogue(columns[-1])
+    if epilogue is None:
+        return None
+    rows = plan.loops(product.rows, access=1)
+    width = columns[-1].extent
+    panel = PANEL
+    if not rows:
+        panel = min(WIDE_PANELS, key=lambda wide: (-(-width // wide) * wide, -wide))
+    return ContractKernel(
+        (*plan.loops(product.batch, access=1), *columns[:-1]),
+        columns[-1],
+        tuple(rows),
+        tuple(plan.loops(product.inner, access=0)),
+        plan.starts,
+        epilogue,
+        min(panel, -(-width // LANES) * LANES),
+    )
+
+
+def _with_late_epilogue(
+    node: Reduce, product: Contraction, layouts: dict[Value, Layout], constants: dict[Value, Array]
+) -> list[Step] | None:
+    """The contraction alone, and its epilogue as a loop of its own."""
+    if node.finish is None or node.store is not None:
+        return None
+    raw = replace(node.output, name=f"{node.output.name}.raw", dtype=DType.FLOAT32)
+    layouts[raw] = layouts[node.output]
+    bare = steps(replace(node, output=raw, finish=None), product, layouts, constants)
+    if bare is None:
+        return None
+    place = tuple(simplify(position) for position in node.position)
+
+    def read(expr: Expr) -> Expr | None:
+        return Load(DType.FLOAT32, raw, place) if isinstance(expr, Result) else None
+
+    late = Map(node.output, simplify(transform(node.finish, read)), node.origin)
+    return [*bare, loop_step(late, layouts)]
+
+
+# The right operand
+
+
+def _pack(
+    node: Reduce,
+    product: Contraction,
+    kernel: ContractKernel,
+    layouts: dict[Value, Layout],
+    constants: dict[Value, Array],
+) -> tuple[Value, list[Step]]:
+    """The right operand in panels, and the step that packs it if it is not known now."""
+    right = product.right
+    width, panel = kernel.columns.extent, kernel.panel
+    panels = -(-width // panel)
+    outer = [loop.extent for loop in kernel.outer]
+    inner = [loop.extent for loop in kernel.inner]
+    shape = (*outer, panels, *inner, panel)
+    packed = Value(f"{node.output.name}.panels", shape, DType.FLOAT32)
+    layouts[packed] = Layout.row_major(shape)
+    if right.value in constants:
+        constants[packed] = _packed(right, product, kernel, constants[right.value])
+        return packed, []
+    axes: list[Expr] = [Axis(INDEX, number, extent) for number, extent in enumerate(shape)]
+    column = axes[len(outer)] * panel + axes[-1]
+    places = {
+        **_split(kernel.outer, axes[: len(outer)], product.extents),
+        **_split([kernel.columns], [column], product.extents),
+        **_split(kernel.inner, axes[len(outer) + 1 : -1], product.extents),
+    }
+    zeros: dict[int, Expr] = {
+        axis: index(0) for axis, extent in enumerate(product.extents) if extent == 1
+    }
+    element: Expr = simplify(substitute_axes(right, {**zeros, **places}))
+    if width % panel:
+        element = select(column < width, element, const(0.0, DType.FLOAT32))
+    return packed, [loop_step(Map(packed, simplify(element), "pack"), layouts)]
+
+
+def _split(
+    loops: Sequence[Loop], positions: Sequence[Expr], extents: Sequence[int]
+) -> dict[int, Expr]:
+    """The original axes of merged loops, from positions along the loops."""
+    places: dict[int, Expr] = {}
+    for loop, position in zip(loops, positions, strict=True):
+        rest = position
+        for axis in reversed(loop.axes):
+            last = axis == loop.axes[0]
+            places[axis] = rest if last else rest % extents[axis]
+            rest = rest // extents[axis]
+    return places
+
+
+def _packed(
+    right: Load, product: Contraction, kernel: ContractKernel, array: Array
+) -> Array:
+    """Panels of a constant, by strides: no element is looked at one by one."""
+    source = np.ascontiguousarray(array)
+    address = linear(Layout.row_major(source.shape).address(right.index))
+    steps = {t.number: c * source.itemsize for t, c in address.terms if isinstance(t, Axis)}
+    loops = [*kernel.outer, kernel.columns, *kernel.inner]
+    axes = [axis for loop in loops for axis in loop.axes]
+    view = np.lib.stride_tricks.as_strided(
+        source.reshape(-1)[address.constant :],
+        [product.extents[axis] for axis in axes],
+        [steps.get(axis, 0) for axis in axes],
+        writeable=False,
+    )
+    merged = view.reshape([loop.extent for loop in loops])
+    count = len(kernel.outer)
+    panels = -(-kernel.columns.extent // kernel.panel)
+    padding = [(0, 0)] * merged.ndim
+    padding[count] = (0, panels * kernel.panel - kernel.columns.extent)
+    padded = np.pad(merged, padding) if any(padding[count]) else merged
+    split = padded.reshape(
+        *merged.shape[:count], panels, kernel.panel, *merged.shape[count + 1 :]
+    )
+    return np.ascontiguousarray(np.moveaxis(split, count + 1, -1))
+
+
+# The code
+
+
+@dataclass(frozen=True)
+class _Emission:
+    """Writes one contraction into a function."""
+
+    kernel: ContractKernel
+    scalars: Scalars
+    relaxed: bool
+
+    @property
+    def f(self) -> Function:
+        """The function that is written."""
+        return self.scalars.f
+
+    def everything(self, pointers: tuple[Wasm, ...]) -> None:
+        """All loops around the panels."""
+        kernel, f = self.kernel, self.f
+        left, right, *reads, result = pointers
+        at = [
+            f.let(pointer + start) if start else pointer
+            for pointer, start in zip((left, result, *reads), kernel.starts, strict=True)
+        ]
+        depth = prod(loop.extent for loop in kernel.inner)
+        panel_bytes = depth * kernel.panel * BYTES
+        round_bytes = -(-kernel.columns.extent // kernel.panel) * panel_bytes
+        with ExitStack() as stack:
+            for number, loop in enumerate(kernel.outer):
+                position = stack.enter_context(f.loop(0, loop.extent))
+                rounds = prod(inside.extent for inside in kernel.outer[number + 1 :])
+                at = moved(f, at, loop, position)
+                right = f.let(right + position * (round_bytes * rounds))
+            self._panels(at, right, panel_bytes)
+
+    def _panels(self, at: list[Wasm], right: Wasm, panel_bytes: int) -> None:
+        """The whole panels, and the narrower one that may be left."""
+        kernel, f = self.kernel, self.f
+        whole, rest = divmod(kernel.columns.extent, kernel.panel)
+        if whole:
+            with f.loop(0, whole) as number:
+                panel = f.let(right + number * panel_bytes)
+                column = f.let(number * kernel.panel)
+                self._rows(moved(f, at, kernel.columns, column), panel, kernel.panel)
+        if rest:
+            panel = f.let(right + whole * panel_bytes)
+            column = f.const(I32, whole * kernel.panel)
+            self._rows(moved(f, at, kernel.columns, column), panel, rest)
+
+    def _rows(self, at: list[Wasm], panel: Wasm, columns: int) -> None:
+        """All rows of a panel, tile by tile."""
+        kernel, f = self.kernel, self.f
+        if not kernel.rows:
+            self._tile(at, panel, columns, 1, (0,) * len(at))
+            return
+        most = ROWS["relaxed" if self.relaxed else "simd"]
+        if columns <= LANES:
+            most = ROWS_OF_ONE_VECTOR
+        with ExitStack() as stack:
+            for loop in kernel.rows[:-1]:
+                position = stack.enter_context(f.loop(0, loop.extent))
+                at = moved(f, at, loop, position)
+            loop = kernel.rows[-1]
+            for start, tiles, rows in even_tiles(loop.extent, most):
+                with f.loop(start, start + tiles * rows, step=rows) as row:
+                    self._tile(moved(f, at, loop, row), panel, columns, rows, loop.steps)
+
+    def _tile(
+        self, at: list[Wasm], panel: Wasm, columns: int, rows: int, steps: tuple[int, ...]
+    ) -> None:
+        """One tile. Registers: rows x vectors sums, a row of the panel, one spread element."""
+        kernel, f = self.kernel, self.f
+        vectors = -(-columns // LANES)
+        sums = [
+            [kernel.epilogue.start(f, at, vector) for vector in range(vectors)]
+            for _ in range(rows)
+        ]
+        right = f.local(I32, panel)
+        *around, last = kernel.inner or (Loop(1, (0,), ()),)
+        with ExitStack() as stack:
+            left: Wasm = at[0]
+            for loop in around:
+                position = stack.enter_context(f.loop(0, loop.extent))
+                left = f.let(left + position * loop.steps[0])
+            cursor = f.local(I32, left)
+            with f.repeat(last.extent):
+                self._multiply(sums, cursor, right, steps[0])
+                f.assign(cursor, cursor + last.steps[0])
+                f.assign(right, right + kernel.panel * BYTES)
+        for row, line in enumerate(sums):
+            offsets = [row * step for step in steps]
+            for vector, total in enumerate(line):
+                width = min(LANES, columns - vector * LANES)
+                kernel.epilogue.store(
+                    self.scalars, total, at, offsets, vector=vector, width=width
+                )
+
+    def _multiply(self, sums: list[list[Local]], left: Wasm, right: Wasm, step: int) -> None:
+        """One step along the inner axes: an outer product added to the tile."""
+        f = self.f
+        panel: list[Wasm] = [
+            f.let(f.load(F32X4, right, vector * VECTOR_BYTES)) for vector in range(len(sums[0]))
+        ]
+        for row, line in enumerate(sums):
+            # The address is added, not put into the instruction: see ENGINES.md, 1b.
+            spread = f.let(f.load_splat(F32X4, left + row * step if row * step else left))
+            for total, factor in zip(line, panel, strict=True):
+                if self.relaxed:
+                    f.assign(total, spread.relaxed_madd(factor, total))
+                else:
+                    f.assign(total, total + spread * factor)
