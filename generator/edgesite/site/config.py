@@ -304,7 +304,7 @@ class SiteConfig(Block):
     """Where the site will be: https://user.github.io/repository/."""
 
     theme: Theme = Theme()
-    """How the site looks."""
+    """What changes in the stock theme."""
 
     footer: str | None = None
     """Markdown under every page."""

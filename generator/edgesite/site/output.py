@@ -111,7 +111,7 @@ def _remove(folder: Path) -> None:
 
 def _checked(name: str) -> PurePosixPath:
     path = PurePosixPath(name)
-    if path.is_absolute() or ".." in path.parts or not path.parts or name == MARKER:
+    if path.is_absolute() or ".." in path.parts or not path.parts:
         raise InternalError(f"a page cannot be written to {name!r}")
     return path
 
