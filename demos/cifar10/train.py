@@ -1,0 +1,304 @@
+"""Train this demo's ResNet-20 on CIFAR-10 and write it as an ONNX file.
+
+    python demos/cifar10/train.py DATA [--epochs 30] [--output model.onnx] [--checkpoint FILE]
+
+DATA is the folder with cifar10-train-jpeg.npz and cifar10-test-jpeg.npz: JPEG files end to end
+(`jpeg`), where each begins (`offsets`) and what it shows (`labels`). Needs torch 2.6 or later,
+onnx, onnxscript, onnxruntime, numpy and pillow; and a C++ compiler, or --no-compile.
+
+The network is He et al., "Deep Residual Learning for Image Recognition" (2015), section 4.2,
+with n = 3 and 1x1 convolutions on the shortcuts that change size. More than half of the epochs
+see 24x24 cuts instead of whole pictures, which takes about half the time per epoch.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import io
+import math
+import time
+from itertools import pairwise
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import onnx
+import onnxruntime
+import torch
+from PIL import Image
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+HERE = Path(__file__).parent
+CLASSES = 10
+SIDE = 32
+
+# Of every channel over the training pictures; demo.yaml says the same.
+MEAN = torch.tensor([0.4914, 0.4822, 0.4465])
+DEVIATION = torch.tensor([0.2470, 0.2435, 0.2616])
+
+BATCH = 128
+PEAK_RATE = 0.4
+LEAST_RATE = 4e-5
+WARM_UP = 0.15  # of all steps
+WEIGHT_DECAY = 5e-4
+LABEL_SMOOTHING = 0.05
+AVERAGING = 0.998  # of the weights, per step
+SMALL_SIDE = 24
+SMALL_SHARE = 0.57  # of the epochs, the first ones
+
+
+class Pictures(NamedTuple):
+    """Pictures, uint8 [N, H, W, 3] in RGB, and their classes, int64 [N]."""
+
+    images: Tensor
+    labels: Tensor
+
+
+class Block(nn.Module):
+    """Two 3x3 convolutions beside a shortcut."""
+
+    def __init__(self, source: int, target: int, stride: int) -> None:
+        super().__init__()
+        self.first = convolution(source, target, 3, stride)
+        self.second = convolution(target, target, 3)
+        same = stride == 1 and source == target
+        self.shortcut = nn.Identity() if same else convolution(source, target, 1, stride)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[N, C, H, W] to [N, O, H / stride, W / stride]."""
+        y = self.second(functional.relu(self.first(x)))
+        return functional.relu(y + self.shortcut(x))
+
+
+class ResNet20(nn.Module):
+    """Nine blocks of 16, 32 and 64 channels, their mean, and one matrix."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = convolution(3, 16, 3)
+        sizes = [(16, 16, 1), *[(16, 16, 1)] * 2, (16, 32, 2), *[(32, 32, 1)] * 2]
+        sizes += [(32, 64, 2), *[(64, 64, 1)] * 2]
+        self.blocks = nn.Sequential(*(Block(*size) for size in sizes))
+        self.classify = nn.Linear(64, CLASSES)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalised pictures [N, 3, H, W] to logits [N, 10]."""
+        x = self.blocks(functional.relu(self.stem(x)))
+        return self.classify(x.mean((2, 3)))
+
+
+def convolution(source: int, target: int, size: int, stride: int = 1) -> nn.Sequential:
+    """Make a convolution that keeps H and W (or divides them by stride), normalised by batch."""
+    kernel = nn.Conv2d(source, target, size, stride, padding=size // 2, bias=False)
+    return nn.Sequential(kernel, nn.BatchNorm2d(target))
+
+
+def load(folder: Path, split: str) -> Pictures:
+    """Decode every picture of a split, "train" or "test"."""
+    archive = np.load(folder / f"cifar10-{split}-jpeg.npz")
+    data, offsets, labels = archive["jpeg"], archive["offsets"], archive["labels"]
+    files = (data[begin:end].tobytes() for begin, end in pairwise(offsets))
+    images = np.stack([np.asarray(Image.open(io.BytesIO(file)).convert("RGB")) for file in files])
+    return Pictures(torch.from_numpy(images), torch.from_numpy(labels.astype(np.int64)))
+
+
+def normalized(images: Tensor) -> Tensor:
+    """Bytes [N, H, W, 3] to what the network takes, float32 [N, 3, H, W]."""
+    values = (images.float() / 255 - MEAN) / DEVIATION
+    return values.permute(0, 3, 1, 2).contiguous(memory_format=torch.channels_last)
+
+
+def cut(images: Tensor, side: int) -> Tensor:
+    """Cut a side x side piece out of each picture with its border widened, mirroring half."""
+    count, border = len(images), 4 if side == SIDE else 2
+    wide = functional.pad(images, (0, 0, border, border, border, border))
+    room = SIDE + 2 * border - side + 1
+    top, left = torch.randint(0, room, (count,)), torch.randint(0, room, (count,))
+    mirrored = torch.rand(count) < 0.5
+    rows = top[:, None] + torch.arange(side)
+    columns = left[:, None] + torch.arange(side)
+    columns = torch.where(mirrored[:, None], columns.flip(1), columns)
+    return wide[torch.arange(count)[:, None, None], rows[:, :, None], columns[:, None, :]]
+
+
+def learning_rate(progress: float) -> float:
+    """Rise in a line, then fall along a cosine; progress: 0 at the first step, 1 after the last."""
+    if progress < WARM_UP:
+        return PEAK_RATE * progress / WARM_UP
+    fall = 0.5 * (1 + math.cos(math.pi * (progress - WARM_UP) / (1 - WARM_UP)))
+    return max(PEAK_RATE * fall, LEAST_RATE)
+
+
+def optimizer_of(network: nn.Module) -> torch.optim.SGD:
+    """Make the optimizer: matrices and kernels decay, biases and normalisations do not."""
+    decaying = [value for value in network.parameters() if value.ndim > 1]
+    free = [value for value in network.parameters() if value.ndim == 1]
+    groups = [{"params": decaying, "weight_decay": WEIGHT_DECAY}, {"params": free}]
+    return torch.optim.SGD(groups, lr=PEAK_RATE, momentum=0.9, nesterov=True)
+
+
+@torch.no_grad()
+def average_in(average: nn.Module, network: nn.Module, step: int) -> None:
+    """Move the running average of the weights towards the network, faster at the beginning."""
+    keep = min(AVERAGING, (1 + step) / (10 + step))
+    pairs = zip(average.state_dict().values(), network.state_dict().values(), strict=True)
+    for mean, value in pairs:
+        if mean.is_floating_point():
+            mean.lerp_(value, 1 - keep)
+
+
+@torch.no_grad()
+def accuracy(network: nn.Module, pictures: Pictures) -> float:
+    """Return the share of pictures whose largest logit is the right one."""
+    network.eval()
+    batches = zip(pictures.images.split(500), pictures.labels.split(500), strict=True)
+    right = sum(
+        int((network(normalized(images)).argmax(1) == labels).sum()) for images, labels in batches
+    )
+    return right / len(pictures.labels)
+
+
+def train(
+    training: Pictures, test: Pictures, epochs: int, checkpoint: Path | None, compiled: bool
+) -> nn.Module:
+    """Train from the start, or on from the checkpoint; the result is the averaged network."""
+    network = ResNet20().to(memory_format=torch.channels_last)
+    average = ResNet20().to(memory_format=torch.channels_last)
+    average.load_state_dict(network.state_dict())
+    forward = torch.compile(network, dynamic=False) if compiled else network
+    optimizer = optimizer_of(network)
+    first = restore(checkpoint, network, average, optimizer)
+    steps = len(training.labels) // BATCH
+    for epoch in range(first, epochs):
+        began, total_loss = time.perf_counter(), 0.0
+        side = SMALL_SIDE if epoch < int(epochs * SMALL_SHARE) else SIDE
+        network.train()
+        order = torch.randperm(len(training.labels))
+        for batch in range(steps):
+            step = epoch * steps + batch
+            for group in optimizer.param_groups:
+                group["lr"] = learning_rate(step / (steps * epochs))
+            chosen = order[batch * BATCH : (batch + 1) * BATCH]
+            logits = forward(normalized(cut(training.images[chosen], side)))
+            loss = functional.cross_entropy(
+                logits, training.labels[chosen], label_smoothing=LABEL_SMOOTHING
+            )
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            average_in(average, network, step + 1)
+            total_loss += loss.item()
+        seconds = time.perf_counter() - began
+        print(
+            f"epoch {epoch + 1}/{epochs}  {seconds:.0f} s  loss {total_loss / steps:.4f}  "
+            f"test {accuracy(average, test):.4f}",
+            flush=True,
+        )
+        save(checkpoint, network, average, optimizer, epoch + 1)
+    return average
+
+
+def save(
+    checkpoint: Path | None,
+    network: nn.Module,
+    average: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    epochs_done: int,
+) -> None:
+    """Write all that training needs to go on."""
+    if checkpoint is None:
+        return
+    state = {
+        "network": network.state_dict(),
+        "average": average.state_dict(),
+        "optimizer": optimizer.state_dict(),
+        "random": torch.get_rng_state(),
+        "epochs": epochs_done,
+    }
+    torch.save(state, checkpoint)
+
+
+def restore(
+    checkpoint: Path | None,
+    network: nn.Module,
+    average: nn.Module,
+    optimizer: torch.optim.Optimizer,
+) -> int:
+    """Read what `save` wrote and return how many epochs are done: 0 where there is no file."""
+    if checkpoint is None or not checkpoint.exists():
+        return 0
+    state = torch.load(checkpoint)
+    network.load_state_dict(state["network"])
+    average.load_state_dict(state["average"])
+    optimizer.load_state_dict(state["optimizer"])
+    torch.set_rng_state(state["random"])
+    return int(state["epochs"])
+
+
+def fold(network: nn.Module) -> nn.Module:
+    """Return a copy for inference, with every normalisation inside the convolution before it."""
+    network = copy.deepcopy(network).eval()
+    for module in network.modules():
+        if isinstance(module, nn.Sequential) and isinstance(module[0], nn.Conv2d):
+            module[0] = fuse_conv_bn_eval(module[0], module[1])
+            module[1] = nn.Identity()
+    return network.to(memory_format=torch.contiguous_format)
+
+
+def export(network: nn.Module, path: Path) -> None:
+    """Write an ONNX file for one picture: `input` float32 [1, 3, 32, 32] to `logits` [1, 10]."""
+    program = torch.onnx.export(
+        fold(network),
+        (torch.zeros(1, 3, SIDE, SIDE),),
+        input_names=["input"],
+        output_names=["logits"],
+        opset_version=18,
+        dynamo=True,
+        verbose=False,
+    )
+    model = program.model_proto
+    # The exporter notes where on this machine each line of Python stands.
+    for noted in (model, model.graph, *model.graph.node, *model.graph.input, *model.graph.output):
+        del noted.metadata_props[:]
+    for value in (*model.graph.value_info, *model.graph.initializer):
+        del value.metadata_props[:]
+    onnx.checker.check_model(model, full_check=True)
+    onnx.save(model, path)
+
+
+def exported_accuracy(path: Path, pictures: Pictures) -> float:
+    """Return the accuracy of the file as onnxruntime runs it, one picture at a time."""
+    settings = onnxruntime.SessionOptions()
+    settings.intra_op_num_threads = 1  # Pictures this small are not worth sharing.
+    session = onnxruntime.InferenceSession(path, settings, providers=["CPUExecutionProvider"])
+    inputs = normalized(pictures.images).contiguous().numpy()
+    logits = [session.run(["logits"], {"input": inputs[i : i + 1]})[0] for i in range(len(inputs))]
+    return float((np.concatenate(logits).argmax(1) == pictures.labels.numpy()).mean())
+
+
+def main() -> None:
+    """Train, export, measure."""
+    parser = argparse.ArgumentParser(description="Train a ResNet-20 on CIFAR-10.")
+    parser.add_argument("data", type=Path, help="folder of cifar10-train-jpeg.npz and -test-")
+    parser.add_argument("--epochs", type=int, default=30)
+    parser.add_argument("--output", type=Path, default=HERE / "model.onnx")
+    parser.add_argument("--checkpoint", type=Path, help="written every epoch, resumed if present")
+    parser.add_argument("--compile", action=argparse.BooleanOptionalAction, default=True)
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+
+    torch.manual_seed(options.seed)
+    test = load(options.data, "test")
+    training = load(options.data, "train")
+    network = train(training, test, options.epochs, options.checkpoint, options.compile)
+    export(network, options.output)
+    print(f"parameters: {sum(value.numel() for value in network.parameters()):,}")
+    print(f"bytes: {options.output.stat().st_size:,}")
+    print(f"test accuracy through onnxruntime: {exported_accuracy(options.output, test):.2%}")
+
+
+if __name__ == "__main__":
+    main()
