@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from edgesite.errors import ModelError
+from edgesite.errors import ModelError, UnsupportedShapeError
 from edgesite.ir import Expr, Tensor, all_of, const, equal, select
 from edgesite.ops.registry import operator
 from edgesite.ops.window import Window, halves, per_axis, span, windows
@@ -128,7 +128,10 @@ def transposed_windows(
     output_shape: Sequence[int] | None,
     auto_pad: str,
 ) -> list[Window]:
-    """The windows over the result of a transposed convolution; `count` is its size."""
+    """The windows over the result of a transposed convolution; `count` is its size.
+
+    Raises UnsupportedShapeError where filters smaller than their stride are to fill a size.
+    """
     rank = len(extents)
     sizes = list(output_shape or [])[-rank:]
     if not sizes and auto_pad.startswith("SAME"):
@@ -139,6 +142,12 @@ def transposed_windows(
     ):
         whole = stride * (extent - 1) + extra[k] + span(taps, dilation)
         before, after = (0, 0) if auto_pad == "VALID" else (pads[k], pads[rank + k])
+        if auto_pad.startswith("SAME") and not output_shape and span(taps, dilation) < stride:
+            # ONNX wants zeros in the gaps behind the last filter, onnxruntime cuts them off.
+            raise UnsupportedShapeError(
+                f'auto_pad "{auto_pad}" with a stride of {stride} over filters of '
+                f"{span(taps, dilation)}; export with pads or output_shape"
+            )
         if sizes:
             before, after = halves(max(whole - sizes[k], 0), auto_pad)
         count = sizes[k] if sizes else max(whole - before - after, 0)

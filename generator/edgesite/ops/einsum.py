@@ -88,7 +88,10 @@ def parse(equation: str, ranks: Sequence[int]) -> tuple[list[Labels], Labels]:
     terms = [labels_of(term, rank) for term, rank in zip(written, ranks, strict=True)]
     broadcast = max((own for own in map(unnamed, terms)), key=len, default=())
     if arrow:
-        return terms, expand(right, broadcast)
+        result = expand(right, broadcast)
+        if not {*result} <= {label for term in terms for label in term}:
+            raise ModelError(f'equation "{equation}": the result has labels that no operand has')
+        return terms, result
     counts = Counter("".join(written).replace(".", ""))
     return terms, (*broadcast, *sorted(label for label, count in counts.items() if count == 1))
 
