@@ -99,16 +99,6 @@ def test_prelu_broadcasts_its_slope(
     assert_node("PRelu", [x, rng.standard_normal(slope, np.float32)], opset=16, known=known)
 
 
-@pytest.mark.parametrize("size", [1, 3])
-def test_old_prelu_has_a_slope_per_channel(size: int, rng: np.random.Generator) -> None:
-    x = rng.standard_normal((2, 3, 4, 4), np.float32)
-    slope = rng.standard_normal(size, np.float32)
-
-    (y,) = run_node("PRelu", [x, slope], opset=6)
-
-    np.testing.assert_array_equal(y, np.where(x < 0, x * slope.reshape(-1, 1, 1), x))
-
-
 @pytest.mark.parametrize("dtype", [np.int32, np.int64, np.uint32])
 def test_prelu_of_integers(dtype: type) -> None:
     x = np.array([3, 4, 5], dtype)

@@ -84,18 +84,6 @@ def test_a_nan_wins(name: str) -> None:
     assert_node(name, [a, b])
 
 
-@pytest.mark.parametrize("axis", [None, 0, 1, 2, -1])
-def test_old_broadcasting_aligns_at_an_axis(axis: int | None, rng: np.random.Generator) -> None:
-    a = rng.standard_normal((3, 3, 3), np.float32)
-    b = rng.standard_normal(3, np.float32)
-    attributes = {"broadcast": 1} if axis is None else {"broadcast": 1, "axis": axis}
-    at = 2 if axis is None else axis % 3
-
-    (y,) = run_node("Add", [a, b], attributes, opset=6)
-
-    np.testing.assert_array_equal(y, a + b.reshape([3 if k == at else 1 for k in range(3)]))
-
-
 @pytest.mark.parametrize("exponent", [np.float32, np.float64, np.int32, np.int64])
 @pytest.mark.parametrize("base", [np.float32, np.float64, np.int32, np.int64])
 def test_power_of_mixed_dtypes_keeps_the_base(base: type, exponent: type) -> None:

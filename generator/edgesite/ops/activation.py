@@ -57,13 +57,6 @@ def prelu(x: Tensor, slope: Tensor) -> Tensor:
     return elementwise(lambda e, s: select(e < 0, e * s, e), x, slope)
 
 
-@operator("PRelu")
-def prelu_of_channels(x: Tensor, slope: Tensor) -> Tensor:
-    """x where x is not negative, elsewhere times the slope of its channel."""
-    channels = (slope.size, *[1] * (x.rank - 2)) if slope.size > 1 else ()
-    return prelu(x, slope.reshape(channels))
-
-
 @operator("ThresholdedRelu")
 def thresholded_relu(x: Tensor, *, alpha: float = 1.0) -> Tensor:
     """x where it is above alpha, else 0."""

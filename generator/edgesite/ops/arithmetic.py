@@ -22,22 +22,11 @@ from edgesite.ops.registry import operator
 
 
 def register_binary(name: str, function: Callable[[Expr, Expr], Expr]) -> None:
-    """Enter a row of a table: a binary operator, with numpy's broadcasting and the old one."""
+    """Enter a row of a table: an operator on two tensors that broadcast together."""
 
     @operator(name, since=7)
     def broadcasting(a: Tensor, b: Tensor) -> Tensor:
         return elementwise(function, a, b)
-
-    @operator(name)
-    def aligning(a: Tensor, b: Tensor, *, broadcast: int = 0, axis: int | None = None) -> Tensor:
-        return elementwise(function, a, align(b, a.rank, axis) if broadcast else b)
-
-
-def align(b: Tensor, rank: int, axis: int | None) -> Tensor:
-    """The shape of `b` with ones appended, so that it starts at `axis` of `rank` axes."""
-    if axis is None:
-        return b
-    return b.reshape([*b.shape, *[1] * (rank - axis % rank - b.rank)])
 
 
 for _name, _function in {
@@ -89,12 +78,6 @@ def raised(x: Tensor, y: Tensor) -> Tensor:
         if product is not None:
             return elementwise(lambda a, _: product(a), x, y)
     return elementwise(power, x, y)
-
-
-@operator("Pow")
-def raised_aligned(x: Tensor, y: Tensor, *, broadcast: int = 0, axis: int | None = None) -> Tensor:
-    """x to the power of y, whose shape starts at `axis` of x."""
-    return raised(x, align(y, x.rank, axis) if broadcast else y)
 
 
 def floor_remainder(a: Expr, b: Expr) -> Expr:

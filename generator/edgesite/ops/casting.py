@@ -36,7 +36,7 @@ def identity(x: Tensor) -> Tensor:
 
 
 @operator("Dropout")
-def dropout(x: Tensor, *, ratio: float = 0.5, is_test: int = 0) -> tuple[Tensor, Tensor]:
+def dropout(x: Tensor, *, ratio: float = 0.5) -> tuple[Tensor, Tensor]:
     """x, for nothing is dropped at inference, and a mask that is 0, as onnxruntime leaves it."""
     return x, x.like(0).expand(x.shape)
 

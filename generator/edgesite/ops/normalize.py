@@ -124,7 +124,6 @@ def batch_normalization(
     epsilon: float = 1e-5,
     momentum: float = 0.9,
     spatial: int = 1,
-    is_test: int = 0,
     outputs: int = 1,
 ) -> Tensor:
     """x scaled and shifted per channel, or per element of a sample unless `spatial`."""
