@@ -99,6 +99,8 @@ def _scales(node: NodeProto) -> NodeProto:
 def _broadcast(node: NodeProto, known: Known) -> Sequence[NodeProto]:
     """Spell out an `axis`: B's axes are A's from there on, so ones go behind them."""
     values = {a.name: a.i for a in node.attribute}
+    if node.op_type == "PRelu":  # whose slopes are always those of the channels
+        values = {"broadcast": 1, "axis": 1}
     newer = _without(node, ("axis", "broadcast", "consumed_inputs"))
     left, right = (dims_of(known.types.get(name)) for name in node.input[:2])
     if not values.get("broadcast") or left is None or right is None:
