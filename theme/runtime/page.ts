@@ -8,6 +8,8 @@
 
 import type { Manifest, Target } from "./manifest";
 
+export type { Target };
+
 export type Filter = "nearest" | "box" | "bilinear" | "hamming" | "bicubic" | "lanczos";
 
 /** The `ImageInput` of `site/images.py`: how a picture becomes the model's input. */
@@ -49,6 +51,8 @@ export interface ExampleData {
   readonly url: string;
   readonly width: number;
   readonly height: number;
+  /** What the model sees of it, as a picture. */
+  readonly seen: string;
   /** The top answers computed by the build, best first. */
   readonly answers: readonly Answer[];
 }

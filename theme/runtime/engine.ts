@@ -1,0 +1,186 @@
+/**
+ * A compiled model in this very thread: fetch, instantiate, warm up, run.
+ *
+ * Everything a run needs is made at load: typed arrays over the module's memory, which never
+ * grows. A run copies its inputs in, calls the module, and copies the outputs out.
+ */
+
+import type { DType, Manifest, Target, TensorPlace } from "./manifest";
+import type { Progress } from "./page";
+
+const ARRAYS = {
+  float16: Uint16Array, float32: Float32Array, float64: Float64Array,
+  int8: Int8Array, int16: Int16Array, int32: Int32Array, int64: BigInt64Array,
+  uint8: Uint8Array, uint16: Uint16Array, uint32: Uint32Array, uint64: BigUint64Array,
+  bool: Uint8Array,
+} as const satisfies Readonly<Record<DType, unknown>>;
+
+export type TypedArray = InstanceType<(typeof ARRAYS)[DType]>;
+export type Tensors = Record<string, TypedArray>;
+
+export interface Engine {
+  readonly target: Target;
+  /** Inputs in ONNX's row-major layout; the outputs are fresh arrays. */
+  run(feeds: Readonly<Tensors>): Tensors;
+}
+
+/** The exports of a compiled module. */
+interface Exports {
+  readonly memory: WebAssembly.Memory;
+  init(): void;
+  warm(n: number): void;
+  run(): void;
+}
+
+interface Port extends TensorPlace {
+  readonly view: TypedArray;
+}
+
+// (module (func (param v128) (result v128)
+//   local.get 0 local.get 0 local.get 0 f32x4.relaxed_madd))
+const RELAXED_PROBE = [
+  0, 97, 115, 109, 1, 0, 0, 0, 1, 6, 1, 96, 1, 123, 1, 123, 3, 2, 1, 0,
+  10, 13, 1, 11, 0, 32, 0, 32, 0, 32, 0, 253, 133, 2, 11,
+];
+
+/** Whether this engine accepts relaxed SIMD. */
+export const hasRelaxedSimd = (): boolean =>
+  WebAssembly.validate(new Uint8Array(RELAXED_PROBE));
+
+const pause = (): Promise<void> => new Promise((done) => setTimeout(done));
+
+/** A file that is being read: in a page over the network, in Node from a disk. */
+interface Reading {
+  next(): Promise<Uint8Array | undefined>;
+}
+
+/** A computed name keeps bundlers from looking for Node's modules in a page. */
+export const nodeModule = (name: string): Promise<any> => import(`node:${name}`);
+
+async function open(url: URL): Promise<Reading> {
+  if (url.protocol === "file:") {
+    const parts: Uint8Array[] = [await (await nodeModule("fs/promises")).readFile(url)];
+    return { next: async () => parts.pop() };
+  }
+  const response = await fetch(url).catch(() => {
+    throw new Error("not reachable; check the connection and reload");
+  });
+  if (!response.ok) {
+    throw new Error(`the server answers ${response.status}; publish all files of the model`);
+  }
+  const reader = response.body!.getReader();
+  return { next: async () => (await reader.read()).value };
+}
+
+/**
+ * Walk the module's functions so that the engine optimises them while weights arrive.
+ *
+ * Three short calls with a yield between, never fewer: V8 and SpiderMonkey are done after the
+ * first, JavaScriptCore needs the third, blocks on longer ones and is slower after fewer.
+ */
+async function warmUp(exports: Exports): Promise<void> {
+  for (let call = 0; call < 3; call++) {
+    exports.warm(20000);
+    await pause();
+  }
+}
+
+async function instantiate(code: Uint8Array<ArrayBuffer>, pages: number): Promise<Exports> {
+  try {
+    const { instance } = await WebAssembly.instantiate(code);
+    return instance.exports as unknown as Exports;
+  } catch (error) {
+    throw WebAssembly.validate(code)
+      ? new Error(`${(error as Error).message}; the model needs ${pages / 16} MB of memory`)
+      : new Error("WebAssembly SIMD is missing here; use a browser of 2023 or newer");
+  }
+}
+
+function portsOf(places: readonly TensorPlace[], memory: WebAssembly.Memory): Port[] {
+  return places.map((place) => {
+    const length = place.shape.reduce((product, size) => product * size, 1);
+    return { ...place, view: new ARRAYS[place.dtype](memory.buffer, place.offset, length) };
+  });
+}
+
+const kindOf = (data: unknown): string =>
+  (data as TypedArray | undefined)?.[Symbol.toStringTag] ?? typeof data;
+
+/** Copy an input in, or say what it should have been. */
+function feed(port: Port, data: TypedArray | undefined): void {
+  const { name, view, shape } = port;
+  // Names, not constructors: an array of another realm is as good.
+  if (kindOf(data) !== kindOf(view) || data!.length !== view.length) {
+    const got = data?.length === undefined ? kindOf(data) : `${kindOf(data)} of ${data.length}`;
+    const wanted = `${kindOf(view)} of ${view.length} (${shape.join("x") || "a scalar"})`;
+    throw new TypeError(`input "${name}": got ${got}; give a ${wanted}`);
+  }
+  view.set(data as never);
+}
+
+function prepareRun(exports: Exports, manifest: Manifest): Engine["run"] {
+  const inputs = portsOf(manifest.inputs, exports.memory);
+  const outputs = portsOf(manifest.outputs, exports.memory);
+  const names = new Set(inputs.map(({ name }) => name));
+  return (feeds) => {
+    for (const name in feeds) {
+      if (names.has(name)) continue;
+      throw new TypeError(`input "${name}": unknown; the model has ${[...names].join(", ")}`);
+    }
+    for (const port of inputs) feed(port, feeds[port.name]);
+    exports.run();
+    const results: Tensors = {};
+    for (const { name, view } of outputs) results[name] = view.slice();
+    return results;
+  };
+}
+
+/**
+ * @param base the folder of the model's files
+ * @param wanted the module to run; by default the fastest that this engine accepts
+ */
+export async function start(
+  manifest: Manifest, base: URL | string, wanted?: Target, onProgress?: Progress,
+): Promise<Engine> {
+  if (!globalThis.WebAssembly) throw new Error("WebAssembly is switched off here; allow it");
+  const relaxed = hasRelaxedSimd();
+  const target = wanted ?? (relaxed ? "relaxed" : "simd");
+  const { modules, weights, memory_pages } = manifest;
+  const code = modules[target];
+  if (!code) throw new Error(`target "${target}": unknown; give "simd" or "relaxed"`);
+  let loaded = 0;
+
+  /** Read a file whole; its size, unlike Content-Length, is what it is after decompression. */
+  const fill = async (reading: Reading, size: number, place: Uint8Array): Promise<void> => {
+    let at = 0;
+    for (let part; (part = await reading.next()); at += part.length) {
+      if (at + part.length <= size) place.set(part, at);
+      loaded += part.length;
+      onProgress?.(loaded, code.size_bytes + weights.size_bytes);
+    }
+    if (at !== size) throw new Error(`${at} bytes instead of ${size}; reload, or build it anew`);
+  };
+  const named = <T>(file: string, doing: Promise<T>): Promise<T> =>
+    doing.catch((error) => {
+      throw new Error(`${file}: ${error.message}`);
+    });
+
+  const [codeFile, weightsFile] = await Promise.all(
+    [code, weights].map(({ file }) => named(file, open(new URL(file, base)))),
+  );
+  const bytes = new Uint8Array(code.size_bytes);
+  await named(code.file, fill(codeFile!, code.size_bytes, bytes));
+  const exports = await named(code.file, instantiate(bytes, memory_pages));
+
+  const place = new Uint8Array(exports.memory.buffer, weights.offset, weights.size_bytes);
+  let arrived = false;
+  const arriving = named(weights.file, fill(weightsFile!, weights.size_bytes, place)).then(() => {
+    arrived = true;
+  });
+  // Warming pays while it hides behind a download. Without one it still pays in the engines that
+  // have relaxed SIMD, but in JavaScriptCore the first run would wait for it.
+  const warming = pause().then(() => (relaxed || !arrived ? warmUp(exports) : undefined));
+  await Promise.all([arriving, warming]);
+  exports.init();
+  return { target, run: prepareRun(exports, manifest) };
+}
