@@ -286,8 +286,12 @@ def _working(dtype: DType) -> np.dtype[Any]:
 
 
 def _cast(x: Array, dtype: DType) -> Array:
+    """x in another dtype; floats become integers by way of 32 or 64 bits, as in WebAssembly."""
     if dtype.is_integer and x.dtype.kind == "f":
-        return _saturate(np.trunc(x), dtype.numpy)
+        by_way_of = (
+            np.int32 if dtype.bits < 32 else np.int64 if dtype is DType.UINT32 else dtype.numpy
+        )
+        x = _saturate(np.trunc(x), np.dtype(by_way_of))
     return x.astype(dtype.numpy)
 
 

@@ -100,9 +100,18 @@ def test_scans(exclusive: bool, reverse: bool, expected: list[float]) -> None:
     np.testing.assert_array_equal(y, expected)
 
 
-def test_casts_to_integers_saturate() -> None:
+@pytest.mark.parametrize(
+    ("dtype", "expected"),
+    [
+        (DType.INT8, [-1, 44, -1, 0, 0]),
+        (DType.UINT8, [255, 44, 255, 0, 0]),
+        (DType.UINT32, [2**32 - 1, 300, 2**32 - 1, 0, 0]),
+        (DType.INT32, [-1, 300, 2**31 - 1, -(2**31), 0]),
+    ],
+)
+def test_casts_of_floats_to_integers_truncate(dtype: DType, expected: list[int]) -> None:
     x = _input([5])
 
-    y = _run(x.cast(DType.INT8), x=np.array([-1e9, -1.5, 1.5, 1e9, np.nan], np.float32))
+    y = _run(x.cast(dtype), x=np.array([-1.5, 300.7, 1e30, -1e30, np.nan], np.float32))
 
-    np.testing.assert_array_equal(y, [-128, -1, 1, 127, 0])
+    np.testing.assert_array_equal(y, np.array(expected, dtype.numpy))
