@@ -20,7 +20,7 @@ from edgesite.passes.layout import choose_layouts
 from edgesite.targets.artifacts import TARGETS, CompiledModel, pack, tensor_info
 from edgesite.targets.manifest import Source
 from edgesite.targets.wasm.module import build_module
-from edgesite.targets.wasm.schedule import FIRST_BYTE, Schedule, make_schedule
+from edgesite.targets.wasm.schedule import FIRST_BYTE, Schedule, make_schedule, reach
 
 if TYPE_CHECKING:
     import onnx
@@ -45,7 +45,7 @@ def compile(  # noqa: A001 - the name users expect: edgesite.compile(model)
     )
     frontend.check_supported(static, ops.is_supported)
     graph = optimise(express(static))
-    schedule = make_schedule(choose_layouts(graph))
+    schedule = make_schedule(choose_layouts(graph, reach))
     place = schedule.placement
     modules = {
         target: build_module(

@@ -9,7 +9,7 @@ outputs keep ONNX's layout; a copy stands between where that differs.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from edgesite.ir import (
@@ -24,7 +24,7 @@ from edgesite.ir import (
     Value,
     rename_values,
 )
-from edgesite.ir.contraction import contraction, overhang
+from edgesite.ir.contraction import Contraction, contraction
 from edgesite.ir.layout import Layout
 
 
@@ -36,10 +36,17 @@ class Arranged:
     layouts: Mapping[Value, Layout]
 
 
-def choose_layouts(graph: Graph) -> Arranged:
-    """Give every value its layout, copying the graph's inputs and outputs where needed."""
+Reach = Callable[[Contraction], tuple[tuple[int, int], ...]]
+
+
+def choose_layouts(graph: Graph, reach: Reach) -> Arranged:
+    """Give every value its layout, copying the graph's inputs and outputs where needed.
+
+    `reach` tells how far a target's kernel for a contraction reads outside of its left
+    operand, ahead of and behind every axis.
+    """
     innermost = _flow(graph, _wishes(graph))
-    halos = _halos(graph)
+    halos = _halos(graph, reach)
     moved = {value for value in (*graph.inputs, *graph.constants) if value in halos}
     graph, copies = _copy_inputs(graph, moved)
     innermost |= {copy: innermost[value] for value, copy in copies.items() if value in innermost}
@@ -122,15 +129,16 @@ def _is_aligned(load: Load, node: Node) -> bool:
     )
 
 
-def _halos(graph: Graph) -> dict[Value, tuple[tuple[int, int], ...]]:
+def _halos(graph: Graph, reach: Reach) -> dict[Value, tuple[tuple[int, int], ...]]:
     """How much room of zeros each value needs, for the windows that reach beyond it."""
     halos: dict[Value, tuple[tuple[int, int], ...]] = {}
     for node in graph.nodes:
         product = contraction(node, graph.settled) if isinstance(node, Reduce) else None
-        if product is None or not product.guarded:
+        if product is None:
             continue
-        value = product.left.value
-        new = overhang(product.left)
+        value, new = product.left.value, reach(product)
+        if not any(map(any, new)):
+            continue
         old = halos.get(value, ((0, 0),) * value.rank)
         halos[value] = tuple(
             (max(a, c), max(b, d)) for (a, b), (c, d) in zip(old, new, strict=True)

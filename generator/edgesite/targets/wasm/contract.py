@@ -80,6 +80,8 @@ class ContractKernel:
     """Where each access begins, in bytes behind its pointer."""
     epilogue: Epilogue
     panel: int
+    gap: int = 0
+    """Bytes between the panels of one round of the innermost outer loop and the next."""
 
     @property
     def name(self) -> str:
@@ -268,7 +270,7 @@ class _Emission:
         ]
         depth = prod(loop.extent for loop in kernel.inner)
         panel_bytes = depth * kernel.panel * BYTES
-        round_bytes = -(-kernel.columns.extent // kernel.panel) * panel_bytes
+        round_bytes = -(-kernel.columns.extent // kernel.panel) * panel_bytes + kernel.gap
         with ExitStack() as stack:
             for number, loop in enumerate(kernel.outer):
                 position = stack.enter_context(f.loop(0, loop.extent))

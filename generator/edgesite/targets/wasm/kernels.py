@@ -35,8 +35,8 @@ class Step:
     kernel: Kernel
     reads: tuple[Value, ...]
     writes: tuple[Value, ...]
-    scratch_bytes: int = 0
-    """Memory of its own that the kernel needs; its pointer comes last."""
+    offsets: tuple[int, ...] = ()
+    """Bytes behind the start of each buffer, where a call works on a part of it."""
     macs: int = 0
     origin: str = ""
 

@@ -21,8 +21,6 @@ class Placement:
     """Where everything lies in memory, in bytes."""
 
     offsets: Mapping[Value, int]
-    scratch: Mapping[int, int]
-    """By the number of the step."""
     arena: int
     """Where weights end and the arena begins."""
     end: int
@@ -63,17 +61,17 @@ def _calls(
     functions: Mapping[Kernel, Function],
     placement: Placement,
 ) -> None:
-    for number, step in enumerate(steps):
+    for step in steps:
         pointers = [placement.offsets[value] for value in (*step.reads, *step.writes)]
-        if step.scratch_bytes:
-            pointers.append(placement.scratch[number])
+        offsets = step.offsets or (0,) * len(pointers)
+        pointers = [pointer + offset for pointer, offset in zip(pointers, offsets, strict=True)]
         f.run(functions[step.kernel], *pointers, 0)
 
 
 def _function(
     module: Module, mathematics: Mathematics, step: Step, number: int, *, relaxed: bool
 ) -> Function:
-    count = len(step.reads) + len(step.writes) + bool(step.scratch_bytes)
+    count = len(step.reads) + len(step.writes)
     parameters = {f"p{k}": I32 for k in range(count)} | {"warm": I32}
     with module.function(f"k{number}_{step.kernel.name}", **parameters) as (f, *arguments):
         *pointers, warm = arguments

@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from edgesite.ir import INDEX, Array, Axis, Graph, Load, Map, Node, Reduce, Value
-from edgesite.ir.contraction import contraction
+from edgesite.ir.contraction import Contraction, contraction
 from edgesite.ir.layout import Layout
 from edgesite.passes.layout import Arranged
 from edgesite.passes.memory import ALIGNMENT, Buffer, plan_memory
-from edgesite.targets.wasm import contract, depthwise
+from edgesite.targets.wasm import contract, depthwise, winograd
 from edgesite.targets.wasm.kernels import BorderKernel, Step, loop_step
 from edgesite.targets.wasm.module import Placement
 
@@ -29,6 +29,11 @@ class Schedule:
     steps: tuple[Step, ...]
     weights: bytes
     placement: Placement
+
+
+def reach(product: Contraction) -> tuple[tuple[int, int], ...]:
+    """How far the kernel of a contraction reads outside of its left operand, along each axis."""
+    return winograd.reach(product)
 
 
 def make_schedule(arranged: Arranged) -> Schedule:
@@ -53,7 +58,7 @@ def _steps(
 ) -> list[Step]:
     product = contraction(node, graph.settled) if isinstance(node, Reduce) else None
     if isinstance(node, Reduce) and product is not None:
-        for kernel in (contract, depthwise):
+        for kernel in (winograd, contract, depthwise):
             made = kernel.steps(node, product, layouts, constants)
             if made is not None:
                 return made
@@ -114,22 +119,12 @@ def _placed(
         for value, (first, last) in lives.items()
         if value not in offsets
     ]
-    buffers += [
-        Buffer(f"scratch {number}", step.scratch_bytes, number, number)
-        for number, step in enumerate(steps)
-        if step.scratch_bytes
-    ]
     places, size = plan_memory(buffers)
     for value in lives:
         if value not in offsets:
             offsets[value] = arena + places[value.name]
-    scratch = {
-        number: arena + places[f"scratch {number}"]
-        for number, step in enumerate(steps)
-        if step.scratch_bytes
-    }
     offsets |= {value: offsets[target] for value, target in aliases.items() if target in offsets}
-    placement = Placement(offsets, scratch, arena, arena + size)
+    placement = Placement(offsets, arena, arena + size)
     return Schedule(tuple(preparation), tuple(steps), weights, placement)
 
 
