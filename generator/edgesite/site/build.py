@@ -103,7 +103,7 @@ def build(root: Path, out: Path, progress: Progress | None = None) -> Report:
     site = check(root, progress)
     total = len(site.pages)
     tell(Step("render", None, total, total))
-    files = render_site(site.info, site.pages, Assets.load(site.theme))
+    files = render_site(site.info, site.pages, Assets.load(site.theme), site.theme)
     tell(Step("write", None, total, total))
     write_output(out, files)
     return Report(

@@ -152,13 +152,14 @@ def open_image(path: Path) -> Image.Image:
     than MAX_PIXELS.
     """
     try:
-        # Pillow only warns of what the size check below refuses.
-        with warnings.catch_warnings():
+        with path.open("rb") as file, warnings.catch_warnings():
+            # Pillow only warns of what the size check below refuses.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            image = Image.open(path)
-        if image.width * image.height > MAX_PIXELS:
-            raise Image.DecompressionBombError
-        image.load()
+            image = Image.open(file)
+            if image.width * image.height > MAX_PIXELS:
+                raise Image.DecompressionBombError
+            image.load()
+            return _upright(image)
     except FileNotFoundError:
         raise BuildError(f"{path}: no such file; check the name") from None
     except UnidentifiedImageError:
@@ -175,7 +176,6 @@ def open_image(path: Path) -> Image.Image:
         raise BuildError(
             f"{path}: the picture is truncated or damaged ({error}); save it again"
         ) from None
-    return _upright(image)
 
 
 def prepare(image: Image.Image, spec: ImageInput) -> NDArray[np.float32] | NDArray[np.uint8]:

@@ -16,7 +16,7 @@ def shown(path: Path) -> str:
         short = path.absolute().relative_to(Path.cwd())
     except (ValueError, OSError):
         short = path
-    return printable(short.as_posix())
+    return printable(short.as_posix() if short.parts else path.absolute().as_posix())
 
 
 def printable(text: str) -> str:
