@@ -1,0 +1,48 @@
+"""How numbers are written on a page; `theme/ui/figures.ts` writes them the same.
+
+Between a number and its unit is a narrow space that does not break.
+"""
+
+from __future__ import annotations
+
+_SPACE = "\N{NARROW NO-BREAK SPACE}"
+_SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def percent(share: float) -> str:
+    """Write 98.2 %; what is nearly nothing or nearly all is not rounded to nothing or all."""
+    if share in (0, 1):
+        text = f"{share * 100:.0f}"
+    elif share < 0.0005:
+        text = "<0.1"
+    elif share >= 0.9995:
+        text = ">99.9"
+    else:
+        text = f"{share * 100:.1f}"
+    return f"{text}{_SPACE}%"
+
+
+def kilobytes(size_bytes: int) -> str:
+    """Write 1,234 kB: units of 1000 bytes, one decimal below ten."""
+    thousands = size_bytes / 1000
+    text = f"{thousands:.1f}" if thousands < 10 else f"{thousands:,.0f}"
+    return f"{text}{_SPACE}kB"
+
+
+def scientific(number: float) -> str:
+    """Write 1.2 × 10⁻⁶: two digits and a power of ten; plainly where that is short."""
+    if number == 0:
+        return "0"
+    if 0.01 <= number < 1000:
+        return f"{number:.2g}"
+    mantissa, exponent = f"{number:.1e}".split("e")
+    power = str(int(exponent)).translate(_SUPERSCRIPTS)
+    return f"{mantissa}{_SPACE}×{_SPACE}10{power}"
+
+
+def count(number: int) -> str:
+    """Write 269,722 and 40.8 million."""
+    for unit, name in ((10**9, "billion"), (10**6, "million")):
+        if number >= unit:
+            return f"{number / unit:.3g}{_SPACE}{name}"
+    return f"{number:,}"

@@ -1,0 +1,92 @@
+"""What a demo page tells its script, and what it tells the visitor about its size."""
+
+from __future__ import annotations
+
+import gzip
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from edgesite.site.assets import Asset
+    from edgesite.site.demo import DemoPage, Example
+
+
+@dataclass(frozen=True)
+class Size:
+    """Bytes as they lie on the disk, and as servers that compress send them."""
+
+    raw: int
+    gzip: int
+
+    @classmethod
+    def of(cls, data: bytes) -> Size:
+        """Measure a file; gzip at its best."""
+        return cls(len(data), len(gzip.compress(data, 9, mtime=0)))
+
+    def __add__(self, other: Size) -> Size:
+        return Size(self.raw + other.raw, self.gzip + other.gzip)
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """The bytes that a demo makes a visitor load. A browser takes one of the two modules."""
+
+    script: Size
+    """The page's and the worker's."""
+
+    weights: Size
+    simd: Size
+    relaxed: Size
+
+    @classmethod
+    def of(cls, demo: DemoPage, script: Asset, worker: Asset) -> Receipt:
+        """Measure the files of a demo and the scripts of its page."""
+        modules = demo.manifest["modules"]
+        return cls(
+            script=Size.of(script.data) + Size.of(worker.data),
+            weights=Size.of(demo.files[demo.manifest["weights"]["file"]]),
+            simd=Size.of(demo.files[modules["simd"]["file"]]),
+            relaxed=Size.of(demo.files[modules["relaxed"]["file"]]),
+        )
+
+    @property
+    def total(self) -> Size:
+        """All of it with the module that every browser runs."""
+        return self.script + self.weights + self.simd
+
+
+def page_data(demo: DemoPage, worker: str, receipt: Receipt) -> dict[str, Any]:
+    """Fill in `PageData` of theme/runtime/page.ts; worker: its address seen from the page."""
+    return {
+        "manifest": dict(demo.manifest),
+        "base": "",
+        "worker": worker,
+        "input": demo.input.model_dump(mode="json"),
+        "labels": demo.labels,
+        "activation": demo.activation,
+        "top": demo.top,
+        "threshold": demo.threshold,
+        "examples": [_example(example) for example in demo.examples],
+        "inputs": demo.inputs_enabled,
+        "proof": asdict(demo.proof),
+        "bytes": asdict(receipt),
+    }
+
+
+def caption(example: Example) -> str:
+    """Say what the picture shows, and the right answer where that does not say it."""
+    if example.expected is None or example.expected.lower() in example.caption.lower():
+        return example.caption
+    return f"{example.caption}, labelled {example.expected}"
+
+
+def _example(example: Example) -> dict[str, Any]:
+    return {
+        "name": example.name,
+        "caption": caption(example),
+        "url": f"examples/{example.name}",
+        "width": example.width,
+        "height": example.height,
+        "seen": f"seen/{example.name}.png",
+        "answers": [[answer.index, answer.probability] for answer in example.answers],
+    }

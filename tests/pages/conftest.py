@@ -1,0 +1,155 @@
+"""A browser, and a server that shows a site under a sub-path, as project pages are."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from mimetypes import guess_type
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
+
+import pytest
+from playwright.sync_api import sync_playwright
+
+from edgesite.site.assets import Assets
+from edgesite.site.render import render_site
+
+from . import toys
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+SUB_PATH = "/a/b/"
+
+
+@dataclass
+class Served:
+    """A site on a server of its own."""
+
+    url: str
+    held: dict[str, threading.Event] = field(default_factory=dict)
+    """Answers that wait: part of a path, and what they wait for."""
+
+    missing: set[str] = field(default_factory=set)
+    """Parts of paths that are answered with 404."""
+
+
+@dataclass
+class Visit:
+    """A page in the browser, and what it did that no page may."""
+
+    page: Page
+    served: Served
+    complaints: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
+
+    def open(self, path: str) -> Page:
+        """Go to a page of the site."""
+        self.page.goto(self.served.url + path)
+        return self.page
+
+    @property
+    def foreign(self) -> list[str]:
+        """Requests that left the site's folder."""
+        inside = (self.served.url, "data:", "blob:" + self.served.url.split("/a/")[0])
+        return [url for url in self.requests if not url.startswith(inside)]
+
+
+def serve(files: Mapping[str, bytes]) -> tuple[ThreadingHTTPServer, Served]:
+    """Serve files from memory; what is missing is answered with the site's own 404 page."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            path = unquote(urlsplit(self.path).path).removeprefix(SUB_PATH)
+            for part, event in served.held.items():
+                if part in path:
+                    event.wait(20)
+            path += "index.html" if path == "" or path.endswith("/") else ""
+            is_there = path in files and not any(part in path for part in served.missing)
+            body = files[path] if is_there else files["404.html"]
+            self.send_response(200 if is_there else 404)
+            kind = guess_type(path)[0] if is_there else "text/html"
+            self.send_header("Content-Type", kind or "application/octet-stream")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    served = Served(f"http://127.0.0.1:{server.server_port}{SUB_PATH}")
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return server, served
+
+
+@pytest.fixture(scope="session")
+def assets() -> Assets:
+    return Assets.load()
+
+
+@pytest.fixture(scope="session")
+def toy_files(assets: Assets) -> dict[str, bytes]:
+    demos = [
+        toys.colour_demo(),
+        toys.stroke_demo(),
+        toys.colour_demo(slug="bare", title="No examples", examples=(), description=""),
+        toys.stroke_demo(slug="paper", examples=(), inputs_enabled=("draw",)),
+    ]
+    return render_site(toys.site(), demos, assets)
+
+
+@pytest.fixture
+def served(toy_files: dict[str, bytes]) -> Iterator[Served]:
+    server, served = serve(toy_files)
+    yield served
+    for event in served.held.values():
+        event.set()
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    if CHROMIUM is None:
+        pytest.skip("the page tests need Chromium: apt-get install chromium, or run `make test`")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu", "--disable-quic"]
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def context_options() -> dict[str, Any]:
+    """What a test's browser window is like; tests override it by parametrization."""
+    return {}
+
+
+@pytest.fixture
+def context(browser: Browser, context_options: dict[str, Any]) -> Iterator[BrowserContext]:
+    context = browser.new_context(**{"viewport": {"width": 1280, "height": 800}} | context_options)
+    context.set_default_timeout(10_000)
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def visit(context: BrowserContext, served: Served) -> Visit:
+    visit = Visit(context.new_page(), served)
+
+    def note(message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            visit.complaints.append(message.text)
+
+    visit.page.on("console", note)
+    visit.page.on("pageerror", lambda error: visit.complaints.append(str(error)))
+    context.on("request", lambda request: visit.requests.append(request.url))
+    return visit

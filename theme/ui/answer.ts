@@ -1,0 +1,79 @@
+/** The right half of the card: the bars, and a sentence for those who do not see them. */
+
+import type { Answer, PageData, Picture } from "../runtime/page";
+import { element, write } from "./elements";
+import { percent } from "./figures";
+
+/** What the answer on the page is; the style sheet dims what is loading or running. */
+export type State = "built" | "loading" | "running" | "live" | "empty";
+
+const pane = element("take");
+const status = element("status");
+const verdict = element("verdict");
+const rows = element<HTMLTableElement>("answer").tBodies[0]!.rows;
+const seenImage = element<HTMLImageElement>("seen");
+const seenCanvas = element<HTMLCanvasElement>("seen-live");
+
+export function showState(state: State, text?: string): void {
+  pane.dataset["state"] = state;
+  pane.ariaBusy = `${state === "running" || state === "loading"}`;
+  if (text) showStatus(text);
+}
+
+/** The line above the bars: where the answer comes from, or how far the model is loaded. */
+export function showStatus(text: string): void {
+  write(status, text);
+}
+
+/** The best classes of an output, best first; equal ones in the order of the labels. */
+export function best(values: ArrayLike<number>, top: number): Answer[] {
+  return Array.from(values, (value, index): Answer => [index, value])
+    .sort((one, other) => other[1] - one[1])
+    .slice(0, top);
+}
+
+/** Fill the rows of the table; without answers they are empty. */
+export function showAnswers(answers: readonly Answer[], { labels, threshold }: PageData): void {
+  const shown = answers.filter(([, value]) => threshold === null || value >= threshold);
+  // A model without activation may give probabilities all the same.
+  const areShares = shown.every(([, value]) => value >= 0 && value <= 1);
+  const unit = areShares ? 1 : Math.max(...shown.map(([, value]) => Math.abs(value)));
+  for (let at = 0; at < rows.length; at++) {
+    const answer = shown[at];
+    if (answer) {
+      const [index, value] = answer;
+      fill(at, labels[index]!, areShares ? percent(value) : value.toFixed(2), value / unit);
+    } else {
+      fill(at, at || !answers.length ? "" : `Nothing above ${percent(threshold!)}`, "", 0);
+    }
+  }
+}
+
+function fill(at: number, label: string, number: string, share: number): void {
+  const row = rows[at]!;
+  write(row.querySelector("span")!, label);
+  write(row.cells[1]!, number);
+  row.querySelector(".fill")!.setAttribute("width", `${(Math.max(share, 0) * 100).toFixed(2)}%`);
+}
+
+/** Say the answer that the table shows, once it is final. */
+export function announce(): void {
+  const [label, number] = Array.from(rows[0]!.cells, (cell) => cell.textContent);
+  write(verdict, number ? `${label}, ${number}` : label!);
+}
+
+/** Show what the model sees: a file made by the build, or pixels; null is nothing. */
+export function showSeen(seen: Picture | string | null): void {
+  const isFile = typeof seen === "string";
+  seenImage.hidden = !isFile;
+  seenCanvas.hidden = isFile || !seen;
+  if (isFile) {
+    seenImage.src = seen;
+  } else if (seen) {
+    const { width, height } = seen;
+    seenCanvas.width = width;
+    seenCanvas.height = height;
+    const pixels = new ImageData(seen.rgba as Uint8ClampedArray<ArrayBuffer>, width, height);
+    seenCanvas.getContext("2d")!.putImageData(pixels, 0, 0);
+  }
+}
