@@ -1,19 +1,26 @@
-"""TypeScript under Node: bundles of single files, and scripts that use them."""
+"""TypeScript under Node and in Chromium: bundles of single files, and what uses them."""
 
 from __future__ import annotations
 
+import gzip
+import http.server
 import json
 import shutil
 import subprocess
+import threading
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from playwright.sync_api import sync_playwright
 
 from edgesite.site.assets import find_esbuild, theme_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+
+    from playwright.sync_api import Browser
 
 HERE = Path(__file__).parent
 
@@ -53,3 +60,54 @@ def node() -> Callable[..., Any]:
         return json.loads(done.stdout)
 
     return run
+
+
+class _Handler(http.server.SimpleHTTPRequestHandler):
+    """Files compressed, without their length, as static hosts give them; pages with a policy."""
+
+    def do_GET(self) -> None:
+        path = Path(self.translate_path(self.path))
+        if not path.is_file():
+            self.send_error(404)
+            return
+        self.send_response(200)
+        self.send_header("Content-Type", self.guess_type(path))
+        self.send_header("Content-Encoding", "gzip")
+        self.send_header("Access-Control-Allow-Origin", "*")
+        if path.name == "strict.html":
+            policy = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self'"
+            self.send_header("Content-Security-Policy", f"{policy}; worker-src 'self'")
+        self.end_headers()
+        self.wfile.write(gzip.compress(path.read_bytes(), 1))
+
+    def log_message(self, *_: object) -> None:
+        """Keep quiet."""
+
+
+@pytest.fixture(scope="module")
+def serve() -> Iterator[Callable[[Path], str]]:
+    """Serve a folder at an origin of its own; the URL ends in a slash."""
+    servers = []
+
+    def start(folder: Path) -> str:
+        handler = partial(_Handler, directory=str(folder))
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        servers.append(server)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        return f"http://127.0.0.1:{server.server_port}/"
+
+    yield start
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    program = shutil.which("chromium") or shutil.which("chromium-browser")
+    assert program, "chromium is missing; install it (make test does)"
+    switches = "--no-sandbox --disable-gpu --disable-quic --no-first-run"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=switches.split())
+        yield browser
+        browser.close()

@@ -92,7 +92,7 @@ async function instantiate(code: Uint8Array<ArrayBuffer>, pages: number): Promis
   } catch (error) {
     throw WebAssembly.validate(code)
       ? new Error(`${(error as Error).message}; the model needs ${pages / 16} MB of memory`)
-      : new Error("WebAssembly SIMD is missing here; use a browser of 2023 or newer");
+      : new Error("cannot be compiled here; use a browser of 2023 or newer");
   }
 }
 

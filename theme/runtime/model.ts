@@ -45,8 +45,9 @@ const CLOSED = "the model is closed; load it again";
 const describe = (places: Manifest["inputs"]): TensorInfo[] =>
   places.map(({ name, dtype, shape }) => ({ name, dtype, shape }));
 
+/** What can be given away of tensors, among which a caller's mistakes may be. */
 const buffersOf = (tensors: Tensors): ArrayBuffer[] =>
-  Object.values(tensors).flatMap(({ buffer }) => (buffer as ArrayBuffer) ?? []);
+  Object.values(tensors).flatMap((data) => (data?.buffer as ArrayBuffer | undefined) ?? []);
 
 async function makeWorker(): Promise<WorkerPort> {
   if (globalThis.Worker) {
@@ -89,8 +90,11 @@ function copied(feeds: Tensors): Tensors {
 }
 
 async function loadThere(target: Target | undefined, onProgress: Progress | undefined) {
-  const remote: Remote = connect(await makeWorker(), ([loaded, total]) =>
-    onProgress?.(loaded, total));
+  const remote: Remote = connect(
+    await makeWorker(),
+    ([loaded, total]) => onProgress?.(loaded, total),
+    (reason) => `the worker stopped (${reason}); load({ worker: false }) does without one`,
+  );
   const close = (): void => remote.close(CLOSED);
   const chosen = await remote.ask<Target>({ target }).catch((error) => {
     close();

@@ -6,7 +6,11 @@ import { connect, type WorkerPort } from "./remote";
 /** Start a worker that loads the model and warms it up. */
 export function createPredictor(page: PageData, onProgress: Progress): Predictor {
   const worker = new Worker(page.worker, { type: "module" }) as WorkerPort;
-  const remote = connect(worker, ([loaded, total]) => onProgress(loaded, total));
+  const remote = connect(
+    worker,
+    ([loaded, total]) => onProgress(loaded, total),
+    () => "The demo has stopped working. Reload the page.",
+  );
   const { manifest, input, activation } = page;
   const base = new URL(page.base, location.href).href;
   const ready = remote.ask<void>({ manifest, base, input, activation });

@@ -27,8 +27,13 @@ interface Waiting {
   reject(error: Error): void;
 }
 
-/** @param onNote hears what the worker says without being asked, such as its progress */
-export function connect(worker: WorkerPort, onNote: (note: any) => void): Remote {
+/**
+ * @param onNote hears what the worker says without being asked, such as its progress
+ * @param broken what to say when the worker stops by itself, for a reason that may be empty
+ */
+export function connect(
+  worker: WorkerPort, onNote: (note: any) => void, broken: (reason: string) => string,
+): Remote {
   const waiting: Waiting[] = [];
   let closed: Error | undefined;
   const close = (reason: string): void => {
@@ -43,7 +48,7 @@ export function connect(worker: WorkerPort, onNote: (note: any) => void): Remote
     if ("value" in data) resolve(data.value);
     else reject(new Error(data.error));
   };
-  worker.onerror = ({ message }) => close(message || "the worker could not be started");
+  worker.onerror = ({ message }) => close(broken(message ?? ""));
   worker.unref?.();
   const ask = <T>(message: unknown, transfer: Transferable[] = []): Promise<T> =>
     new Promise((resolve, reject) => {
