@@ -1,7 +1,11 @@
-"""edgesite: compile ONNX models to WebAssembly, and put them on pages that need no server."""
+"""edgesite: compile ONNX models to WebAssembly, and put them on pages that need no server.
 
-from edgesite._version import __version__
-from edgesite.compiler import compile  # noqa: A004 - the name users expect
+The compiler is imported when it is first asked for, so that the command line answers at once.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from edgesite.errors import (
     BuildError,
     ConfigError,
@@ -16,7 +20,11 @@ from edgesite.errors import (
     UsageError,
     VerificationError,
 )
-from edgesite.targets.artifacts import CompiledModel, load
+
+if TYPE_CHECKING:
+    from edgesite._version import __version__
+    from edgesite.compiler import compile  # noqa: A004 - the name users expect
+    from edgesite.targets.artifacts import CompiledModel, load
 
 __all__ = [
     "BuildError",
@@ -36,3 +44,18 @@ __all__ = [
     "compile",
     "load",
 ]
+
+_LATER = {
+    "CompiledModel": "edgesite.targets.artifacts",
+    "__version__": "edgesite._version",
+    "compile": "edgesite.compiler",
+    "load": "edgesite.targets.artifacts",
+}
+"""Names that take long to import, and where they are."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"module 'edgesite' has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(_LATER[name]), name)
+    return value

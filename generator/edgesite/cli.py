@@ -62,6 +62,7 @@ def main() -> None:
 
 
 @app.command(
+    short_help="Make a small site with one demo, ready to build.",
     epilog="\b\nExample:\n  edgesite new my-site && cd my-site && edgesite build",
 )
 def new(
@@ -82,6 +83,7 @@ def new(
 
 
 @app.command(
+    short_help="Add a demo for a model to a site, without questions.",
     epilog=(
         "\b\nExamples:\n"
         "  edgesite add resnet18.onnx\n"
@@ -117,7 +119,10 @@ def add(
         _show(as_json, asdict(added), lines)
 
 
-@app.command(epilog="\b\nExamples:\n  edgesite check\n  edgesite check my-site --json")
+@app.command(
+    short_help="Report every problem of every demo at once.",
+    epilog="\b\nExamples:\n  edgesite check\n  edgesite check my-site --json",
+)
 def check(
     site: Annotated[Path, typer.Argument(help="The site's folder.")] = Path(),
     as_json: AsJson = False,
@@ -138,7 +143,10 @@ def check(
         _show(as_json, _pages(pages, checked.warnings), lines)
 
 
-@app.command(epilog="\b\nExamples:\n  edgesite build\n  edgesite build my-site --out public")
+@app.command(
+    short_help="Build a site into a folder of static pages.",
+    epilog="\b\nExamples:\n  edgesite build\n  edgesite build my-site --out public",
+)
 def build(
     site: Annotated[Path, typer.Argument(help="The site's folder, with edgesite.yaml.")] = Path(),
     out: Annotated[
@@ -172,6 +180,7 @@ def build(
 
 @app.command(
     "compile",
+    short_help="Compile a model to WebAssembly and JavaScript.",
     epilog=(
         "\b\nExamples:\n"
         "  edgesite compile model.onnx -o compiled\n"
@@ -225,7 +234,7 @@ def compile_model(
         _show(as_json, facts, _compiled_lines(out, manifest, proof))
 
 
-@app.command()
+@app.command(short_help="Print versions, targets and the esbuild in use.")
 def info(as_json: AsJson = False) -> None:
     """Print versions, targets and the esbuild in use: what belongs into a report of an error."""
     with _reported(as_json):
@@ -234,7 +243,10 @@ def info(as_json: AsJson = False) -> None:
         _show(as_json, facts, [f"{name:<{width}}  {value}" for name, value in facts.items()])
 
 
-@app.command(epilog="\b\nExample:\n  edgesite schema demo > demo.schema.json")
+@app.command(
+    short_help="Print the JSON schema of demo.yaml or edgesite.yaml.",
+    epilog="\b\nExample:\n  edgesite schema demo > demo.schema.json",
+)
 def schema(
     kind: Annotated[str, typer.Argument(metavar="site|demo", help="Which file.")] = "demo",
 ) -> None:

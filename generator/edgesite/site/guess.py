@@ -141,5 +141,5 @@ def _parsed(text: str) -> list[str]:
     if isinstance(value, dict):
         value = [value.get(k, value.get(str(k), "")) for k in range(len(value))]
     if not isinstance(value, list | tuple):
-        value = text.split("\n" if "\n" in text.strip() else ",")
+        value = text.strip().split("\n" if "\n" in text.strip() else ",")
     return [str(name).strip() for name in value]

@@ -98,7 +98,7 @@ def _hint(folder: Path, path: Path) -> str:
     if not path.parent.is_dir():
         return f"the folder {described(path.parent.relative_to(folder).as_posix())} is missing too"
     names = [entry.name for entry in path.parent.iterdir() if entry.is_file()]
-    close = nearest(path.name, names)
+    close = nearest(path.name, names, likeness=0.7)  # suffixes alone make names alike
     if close is None:
         return "add the file or correct the name"
     return f"did you mean {described((path.parent / close).relative_to(folder).as_posix())}?"

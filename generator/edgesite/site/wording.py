@@ -24,10 +24,10 @@ def printable(text: str) -> str:
     return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
 
 
-def nearest(word: str, known: Iterable[str]) -> str | None:
+def nearest(word: str, known: Iterable[str], likeness: float = 0.5) -> str | None:
     """The known word that was most likely meant, whatever its case; None if none is close."""
     by_lower = {name.lower(): name for name in reversed(list(known))}
-    close = get_close_matches(word.lower(), by_lower, n=1, cutoff=0.5)
+    close = get_close_matches(word.lower(), by_lower, n=1, cutoff=likeness)
     return by_lower[close[0]] if close else None
 
 

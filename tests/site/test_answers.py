@@ -1,0 +1,80 @@
+"""Answers, and doubts about activations."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edgesite.site.answers import answers, doubts, probabilities
+from edgesite.site.config import DemoConfig
+from edgesite.site.document import parse_document
+from edgesite.site.source import DemoSource
+from edgesite.site.validate import validated
+
+LABELS = ("a", "b", "c")
+
+
+def test_a_softmax_sums_to_one_and_survives_large_scores() -> None:
+    rows = probabilities(np.array([[1000, 999, -1000], [0, 0, 0]], np.float32), "softmax")
+
+    np.testing.assert_allclose(rows.sum(axis=1), 1)
+    np.testing.assert_allclose(rows[0, 0] / rows[0, 1], np.e)
+
+
+def test_a_sigmoid_looks_at_each_class_alone() -> None:
+    rows = probabilities(np.array([[0, np.log(3), -np.log(3)]]), "sigmoid")
+
+    np.testing.assert_allclose(rows, [[0.5, 0.75, 0.25]])
+
+
+def test_without_activation_scores_stay() -> None:
+    scores = np.array([[0.25, 0.5, 0.25]], np.float32)
+
+    np.testing.assert_array_equal(probabilities(scores, "none"), scores)
+
+
+def test_answers_come_best_first_and_of_equals_the_first() -> None:
+    found = answers(np.array([0.3, 0.4, 0.3]), LABELS, 2, None)
+
+    assert [(answer.label, answer.index) for answer in found] == [("b", 1), ("a", 0)]
+
+
+def test_answers_below_the_threshold_are_left_out() -> None:
+    assert [answer.label for answer in answers(np.array([0.3, 0.4, 0.3]), LABELS, 3, 0.4)] == ["b"]
+
+
+@pytest.mark.parametrize(
+    ("activation", "row", "doubt"),
+    [
+        ("softmax", [0.1, 0.2, 0.7], "the model's output already sums to 1"),
+        ("softmax", [0.1, 0.2, 0.3], None),
+        ("softmax", [-3, 5, 1], None),
+        ("none", [0.1, 0.2, 0.7], None),
+        ("none", [-3, 5, 1], "the model's output leaves 0..1"),
+        ("sigmoid", [-3, 5, 1], None),
+    ],
+)
+def test_an_activation_that_cannot_be_is_doubted(
+    activation: str, row: list[float], doubt: str | None
+) -> None:
+    text = (
+        f"title: T\ntask: image-classification\nlabels: [a]\noutput: {{activation: {activation}}}"
+    )
+    document = parse_document(Path("demo.yaml"), text)
+    config = validated(document, DemoConfig)
+    demo = DemoSource(Path(), "demo", config, document, LABELS, "", Path(), "", ())
+
+    found = doubts(demo, np.array([row], np.float32))
+
+    assert [doubt in text for text in found] == ([True] if doubt else [])
+    assert all(text.startswith("demo.yaml:4:22: output.activation: ") for text in found)
+
+
+def test_without_examples_there_are_no_doubts() -> None:
+    document = parse_document(Path("demo.yaml"), "title: T")
+    config = DemoConfig(title="T", task="image-classification", labels=["a"])
+    demo = DemoSource(Path(), "demo", config, document, LABELS, "", Path(), "", ())
+
+    assert doubts(demo, np.zeros((0, 3))) == []

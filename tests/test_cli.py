@@ -1,0 +1,274 @@
+"""The command line: what it prints, where, and its exit status."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner, Result
+
+import edgesite
+from edgesite.cli import app
+from edgesite.errors import InternalError
+from tests.site.models import classifier
+from tests.sites import contents, edit
+
+COMMANDS = ("new", "add", "check", "build", "compile", "info", "schema")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _cached(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """One cache for all tests of the module."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("EDGESITE_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def run(*arguments: str, status: int = 0) -> Result:
+    result = CliRunner().invoke(app, list(arguments))
+    assert result.exit_code == status, result.output
+    return result
+
+
+def answer(*arguments: str, status: int = 0) -> dict[str, Any]:
+    """The JSON document of a command."""
+    loaded: dict[str, Any] = json.loads(run(*arguments, "--json", status=status).stdout)
+    return loaded
+
+
+@pytest.fixture
+def model() -> str:
+    Path("model.onnx").write_bytes(classifier(("N", 3, "height", "width")))
+    return "model.onnx"
+
+
+def test_help_lists_every_command_with_a_sentence() -> None:
+    output = run("--help").output
+
+    for command in COMMANDS:
+        assert f"\n  {command}" in output
+    assert "..." not in output.split("Commands:")[1]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself(command: str) -> None:
+    output = run(command, "--help").output
+
+    assert "Usage: " in output
+    assert "Example" in output or command == "info"
+
+
+def test_help_is_quick() -> None:
+    """Processor time, as a person waits on an idle machine; the best of three."""
+    assert min(processor_seconds("--help") for _ in range(3)) < 0.3
+
+
+def processor_seconds(*arguments: str) -> float:
+    code = "from edgesite.cli import main; main()"
+    before = os.times()
+    subprocess.run([sys.executable, "-c", code, *arguments], check=True, capture_output=True)
+    after = os.times()
+    return sum(after[2:4]) - sum(before[2:4])
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = (
+        "import sys\nfrom edgesite.cli import app\n"
+        "try: app(['--help'])\nexcept SystemExit: pass\n"
+        "print([name for name in ('numpy', 'onnx', 'pydantic', 'PIL') if name in sys.modules])"
+    )
+
+    output = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True).stdout
+
+    assert output.decode().splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["bild"],
+        ["build", "--nonsense"],
+        ["compile"],
+        ["compile", "model.onnx"],
+        ["compile", "model.onnx", "-o", "out", "--shape", "image"],
+        ["compile", "model.onnx", "-o", "out", "--shape", "image=1,x"],
+        ["compile", "model.onnx", "-o", "out", "--shape", "=1"],
+        ["compile", "model.onnx", "-o", "out", "--constant", "rate=fast"],
+        ["compile", "model.onnx", "-o", "out", "--constant", "mask=absent.npy"],
+        ["compile", "model.onnx", "-o", "out", "--shape", "h=8", "--shape", "image=1,3,8,8"],
+        ["schema", "page"],
+    ],
+)
+@pytest.mark.usefixtures("model")
+def test_wrong_usage_has_status_2(arguments: list[str]) -> None:
+    assert run(*arguments, status=2).stderr
+
+    assert not Path("out").exists()
+
+
+def test_a_site_is_made_checked_and_built() -> None:
+    made = run("new", "my-site")
+    checked = run("check", "my-site")
+    built = run("build", "my-site")
+
+    assert made.stdout.startswith("my-site: 10 files\n")
+    assert "edgesite build" in made.stdout
+    assert checked.stdout.endswith("1 demo, no problems\n")
+    assert checked.stderr == "colours: compile\ncolours: verify\n"
+    assert "\nmy-site/dist: 1 demo, " in built.stdout
+    assert built.stderr.endswith("render\nwrite\n")
+    assert Path("my-site/dist/index.html").is_file()
+
+
+def test_the_working_directory_is_the_site_if_none_is_given(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    run("new", "site")
+    monkeypatch.chdir("site")
+
+    run("build")
+
+    assert Path("dist/colours/index.html").is_file()
+
+
+def test_the_output_folder_may_be_chosen() -> None:
+    run("new", "site")
+
+    run("build", "site", "--out", "public")
+
+    assert Path("public/index.html").is_file()
+    assert not Path("site/dist").exists()
+
+
+def test_a_build_reports_in_json() -> None:
+    run("new", "site")
+    report = answer("build", "site")
+
+    assert report["ok"]
+    assert report["out"] == "site/dist"
+    assert report["pages"][0]["slug"] == "colours"
+    assert report["pages"][0]["proof"]["targets"] == ["simd", "relaxed"]
+    assert report["warnings"] == []
+
+
+def test_problems_report_in_json_with_their_places() -> None:
+    run("new", "site")
+    edit(Path("site/demos/colours/demo.yaml"), "color: RGB", "colour: RGB")
+    report = answer("check", "site", status=1)
+
+    assert report == {
+        "ok": False,
+        "errors": [
+            {
+                "file": "site/demos/colours/demo.yaml",
+                "line": 9,
+                "column": 3,
+                "message": 'input.colour: unknown key; did you mean "color"?',
+            }
+        ],
+    }
+
+
+def test_several_problems_are_counted() -> None:
+    run("new", "site")
+    edit(Path("site/demos/colours/demo.yaml"), "color: RGB", "color: rgb\n  sclae: 1")
+    result = run("check", "site", status=1)
+
+    assert result.stdout == ""
+    assert result.stderr.endswith("\n2 problems\n")
+
+
+def test_an_error_of_our_own_shows_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise InternalError("a broken invariant")
+
+    monkeypatch.setattr("edgesite.site.build.check", fail)
+    result = run("check", status=1)
+
+    assert "Traceback (most recent call last)" in result.stderr
+    assert "a broken invariant" in result.stderr
+    assert result.stderr.endswith("report it with the above\n")
+
+
+def test_a_demo_is_added(model: str) -> None:
+    run("new", "site")
+    result = run("add", model, "--site", "site", "--name", "flowers")
+
+    assert result.stdout.startswith(
+        "site/demos/flowers: demo.yaml, index.md, labels.txt, model.onnx\n"
+    )
+    assert "  input.shape: the model leaves sizes open\n" in result.stdout
+    assert run("check", "site").stdout.endswith("2 demos, no problems\n")
+
+
+def test_a_model_is_compiled(model: str) -> None:
+    result = run("compile", model, "-o", "out", "--shape", "height=8", "--shape", "width=6")
+
+    assert result.stdout.startswith(
+        "input image: float32[1, 3, 8, 6]\noutput scores: float32[1, 3]"
+    )
+    assert "differs from onnxruntime by " in result.stdout
+    loaded = edgesite.load("out")
+    image = np.ones((1, 3, 8, 6), np.float32)
+    assert loaded.run({"image": image}, target="simd")["scores"].shape == (1, 3)
+    assert {"manifest.json", "model.js", "model.d.ts"} <= set(contents(Path("out")))
+
+
+def test_compile_takes_whole_shapes(model: str) -> None:
+    report = answer("compile", model, "-o", "out", "--shape", "image=1,3,5,7")
+
+    assert report["manifest"]["inputs"][0]["shape"] == [1, 3, 5, 7]
+    assert report["proof"]["max_difference"] < 1e-5
+
+
+@pytest.mark.parametrize("as_file", [True, False])
+def test_compile_fixes_inputs(as_file: bool) -> None:
+    from onnx import TensorProto, helper
+
+    from tests.site.models import graph_of
+
+    pair = (TensorProto.FLOAT, (2,))
+    data = graph_of(
+        [helper.make_node("Mul", ["a", "b"], ["c"])], {"a": pair, "b": pair}, {"c": pair}
+    )
+    Path("mul.onnx").write_bytes(data)
+    np.save("b.npy", np.array([2, 3], np.float32))
+    constant = "b=b.npy" if as_file else "b=2,3"
+
+    run("compile", "mul.onnx", "-o", "out", "--constant", constant)
+
+    outputs = edgesite.load("out").run({"a": np.array([1, 1], np.float32)})
+    np.testing.assert_array_equal(outputs["c"], [2, 3])
+
+
+def test_compile_refuses_a_folder_of_someone_else(model: str) -> None:
+    Path("out").mkdir()
+    Path("out/thesis.tex").write_text("ten years of work")
+
+    run("compile", model, "-o", "out", "--shape", "image=1,3,8,8", status=2)
+
+    assert contents(Path("out")) == {"thesis.tex": b"ten years of work"}
+
+
+def test_info_names_the_versions() -> None:
+    report = answer("info")
+
+    assert report["edgesite"] == edgesite.__version__
+    assert report["targets"] == "simd, relaxed"
+    assert "onnxruntime" in run("info").stdout
+
+
+@pytest.mark.parametrize(("kind", "key"), [("site", "site_url"), ("demo", "task")])
+def test_schemas_are_printed(kind: str, key: str) -> None:
+    assert key in json.loads(run("schema", kind).stdout)["properties"]
