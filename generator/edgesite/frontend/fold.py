@@ -25,6 +25,9 @@ _SMALL_BYTES = 1 << 16
 # 4096 elements: the evaluator runs these in Python loops, about a microsecond each.
 _SLOW_LIMIT = 4096
 
+# 2**48 elements: numpy counts in 64 bits, bytes included; no machine has that many.
+_INDEX_LIMIT = 1 << 48
+
 SHAPE_ONLY = frozenset({"Shape", "Size", "EyeLike"})
 """Operators that look at the shape of their input, not at its elements."""
 
@@ -96,7 +99,7 @@ def fold(
 def stand_in(proto: TypeProto | None) -> Array | None:
     """An array of a type, without elements of its own, for operators that look at shapes alone."""
     dtype, shape = dtype_of(proto), shape_of(proto)
-    if dtype is None or shape is None:
+    if dtype is None or shape is None or math.prod(shape) > _INDEX_LIMIT:
         return None
     return np.broadcast_to(np.zeros((), dtype), shape)
 

@@ -77,8 +77,8 @@ class Source:
     opset: int
     """Of the default domain, as the file says; 0 where the file does not use it."""
     parameters: int
-    """Elements of the constants the graph uses that came with the file: float or quantised
-    ones; int64, bool and string constants are shape arithmetic and do not count."""
+    """Elements of the tensors that the file stores as weights: float or quantised, of rank 1
+    and more; int64, bool and string tensors are shape arithmetic."""
 
 
 @dataclass(frozen=True)

@@ -19,17 +19,32 @@ from edgesite.frontend.attributes import constant_of, value_of
 from edgesite.frontend.control import CONTROL, Control, Traced, Types, branches, loop, scan
 from edgesite.frontend.fold import SHAPE_ONLY, fold, stand_in
 from edgesite.frontend.functions import Body, local_body, schema_body
-from edgesite.frontend.graph import StaticGraph, StaticNode
-from edgesite.frontend.infer import check, infer, title
+from edgesite.frontend.graph import StaticGraph, StaticNode, ValueInfo
+from edgesite.frontend.infer import check, check_counts, check_required, infer, title
 from edgesite.frontend.known import Known, TooLargeError
 from edgesite.frontend.opsets import OLDEST, domain_of, schema_of
 from edgesite.frontend.order import graphs_of, ordered
 from edgesite.frontend.scope import Key, Scope
 from edgesite.frontend.tensors import Array, array_of, dense_of
-from edgesite.frontend.types import output_info, refined, value_info, with_sizes
+from edgesite.frontend.types import (
+    output_info,
+    refined,
+    shape_of,
+    tensor_type,
+    value_info,
+    with_sizes,
+)
 from edgesite.frontend.upgrade import upgraded
 
 Graphs = Mapping[str, GraphProto]
+
+Derive = Callable[
+    [StaticNode, Mapping[str, ValueInfo], Mapping[str, Array]], Sequence[ValueInfo | None]
+]
+"""Given a node, its inputs as far as known, and those of them that are constants: its outputs.
+
+The dtype and shape of each are what counts; names are the node's own.
+"""
 
 # 200 000: functions that call functions can describe more nodes than any model has.
 _NODE_LIMIT = 200_000
@@ -41,6 +56,7 @@ class Importer:
 
     functions: Mapping[Key, FunctionProto]
     supported: Callable[[str, str], bool]
+    derive: Derive | None
     sizes: Mapping[str, int]
     """What symbols in the file's own declarations stand for."""
     folder: Path | None
@@ -153,18 +169,28 @@ class Importer:
             self._call(node, local_body(self.functions[key], node), scope, key=key)
             return
         opset = _opset_of(node, scope)
-        if node.domain:
-            self._decide(node, graphs, scope, opset)
-            return
-        for newer in upgraded(node, opset, self.known):
-            self._decide(newer, graphs, scope, max(opset, OLDEST))
-
-    def _decide(self, node: NodeProto, graphs: Graphs, scope: Scope, opset: int) -> None:
-        """Decide what becomes of a node."""
         schema = schema_of(node.domain, node.op_type, opset)
+        if schema is None and graphs:
+            raise UnsupportedOperatorError(
+                f"{title(node)}: has subgraphs of unknown meaning; export the model without it"
+            )
         if schema is None:
             self._keep(node, opset, {}, scope)
-        elif node.op_type == "Constant" and not node.domain:
+            return
+        check_counts(node, schema)
+        if node.domain:
+            self._decide(node, graphs, schema, scope, opset)
+            return
+        newer_opset = max(opset, OLDEST)
+        for newer in upgraded(node, opset, self.known):
+            newer_schema = schema_of("", newer.op_type, newer_opset) or schema
+            self._decide(newer, graphs, newer_schema, scope, newer_opset)
+
+    def _decide(
+        self, node: NodeProto, graphs: Graphs, schema: defs.OpSchema, scope: Scope, opset: int
+    ) -> None:
+        """Decide what becomes of a node that onnx knows."""
+        if node.op_type == "Constant" and not node.domain:
             self.known.fix(node.output[0], constant_of(node, self.folder))
         elif node.op_type == "ZipMap" and node.domain == "ai.onnx.ml":
             # It only dresses a tensor up as a list of dictionaries.
@@ -214,19 +240,31 @@ class Importer:
     ) -> None:
         """Put a node into the result."""
         for name in filter(None, node.output):
-            self.known.learn(name, self.known.types.get(name))
+            self.known.learn(name, None)
         values = {a.name: value_of(a, self.folder) for a in node.attribute}
-        scope.nodes.append(
-            StaticNode(
-                name=node.name,
-                domain=node.domain,
-                op_type=node.op_type,
-                version=version,
-                inputs=tuple(node.input),
-                outputs=tuple(node.output),
-                attributes={**values, **graphs},
-            )
+        kept = StaticNode(
+            name=node.name,
+            domain=node.domain,
+            op_type=node.op_type,
+            version=version,
+            inputs=tuple(node.input),
+            outputs=tuple(node.output),
+            attributes={**values, **graphs},
         )
+        scope.nodes.append(kept)
+        made = [self.known.types.get(name) for name in kept.outputs if name]
+        if self.derive and any(shape_of(proto) is None for proto in made):
+            self._derive(kept, self.derive)
+
+    def _derive(self, node: StaticNode, derive: Derive) -> None:
+        """Ask for the types that onnx could not tell."""
+        known = self.known
+        infos = (value_info(name, known.types.get(name)) for name in node.inputs if name)
+        constants = {n: known.constants[n] for n in node.inputs if n in known.constants}
+        answers = derive(node, {info.name: info for info in infos if info}, constants)
+        for name, answer in zip(node.outputs, answers, strict=False):
+            if name and answer is not None:
+                known.learn(name, tensor_type(answer.dtype, answer.shape))
 
     def _alias(self, source: str, target: str, scope: Scope) -> None:
         """Give a value a second name."""
@@ -291,13 +329,7 @@ class Importer:
         self, node: NodeProto, graphs: Graphs, schema: defs.OpSchema, scope: Scope
     ) -> None:
         """Choose the branch that is certain; keep other subgraphs as static graphs."""
-        required = {name for name, a in schema.attributes.items() if a.required}
-        missing = required - set(graphs) - {a.name for a in node.attribute}
-        if missing:
-            raise ModelError(
-                f"{title(node)}: lacks attribute {', '.join(sorted(missing))}; "
-                "export the model again"
-            )
+        check_required(node, graphs, schema)
         condition = self.known.constants.get(node.input[0]) if node.op_type == "If" else None
         if condition is not None and condition.size == 1:
             self._inline(graphs["then_branch" if condition.item() else "else_branch"], node, scope)
@@ -335,7 +367,9 @@ class Importer:
         call.attribute.extend(helper.make_attribute(name, graph) for name, graph in graphs.items())
         body = schema_body(schema, call, opset, self.known.types)
         if body is None:
-            raise UnsupportedOperatorError(f"{title(node)}: is not supported")
+            raise UnsupportedOperatorError(
+                f"{title(node)}: the operator is not supported; export the model without it"
+            )
         self._call(node, body, scope, around=scope)
 
     def _trips(self, node: NodeProto) -> int | None:

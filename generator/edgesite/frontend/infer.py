@@ -6,7 +6,7 @@ graph, which leaves nothing for a second round to find out.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 from onnx import (
@@ -48,30 +48,58 @@ def check(node: NodeProto, opsets: Mapping[str, int]) -> None:
         raise ModelError(f"{title(node)}: {_first_line(error)}; export the model again") from None
 
 
+def check_counts(node: NodeProto, schema: defs.OpSchema) -> None:
+    """Check the number of a node's inputs and outputs alone.
+
+    Raises ModelError where there are too few or too many.
+    """
+    for what, count, least, most in (
+        ("inputs", len(node.input), schema.min_input, schema.max_input),
+        ("outputs", len(node.output), schema.min_output, schema.max_output),
+    ):
+        if not least <= count <= most:
+            wanted = f"{least}" if least == most else f"{least} to {most}"
+            raise ModelError(
+                f"{title(node)}: has {count} {what}, wants {wanted}; export the model again"
+            )
+
+
+def check_required(node: NodeProto, given: Iterable[str], schema: defs.OpSchema) -> None:
+    """Check that a node with subgraphs, of which `given` are the names, has all it needs.
+
+    Raises ModelError that names the missing attributes.
+    """
+    required = {name for name, attribute in schema.attributes.items() if attribute.required}
+    missing = required - set(given) - {attribute.name for attribute in node.attribute}
+    if missing:
+        raise ModelError(
+            f"{title(node)}: lacks attribute {', '.join(sorted(missing))}; export the model again"
+        )
+
+
 def infer(
     node: NodeProto,
     schema: defs.OpSchema,
     known: Known,
     opsets: Mapping[str, int],
 ) -> dict[str, TypeProto]:
-    """The types of a node's outputs, those that onnx can tell.
+    """The types of a node's outputs, as far as onnx can tell.
 
     Raises ModelError where the inputs' types and the node contradict each other.
     """
     names = [name for name in node.input if name]
+    if any(name not in known.types for name in names):
+        return {}
+    imports = [helper.make_opsetid(domain, version) for domain, version in opsets.items()]
     try:
         return shape_inference.infer_node_outputs(
             schema,
             node,
-            {name: known.types.get(name, TypeProto()) for name in names},
+            {name: known.types[name] for name in names},
             {name: _data(name, known.constants[name]) for name in names if _decides(name, known)},
-            opset_imports=[
-                helper.make_opsetid(domain, version) for domain, version in opsets.items()
-            ],
+            opset_imports=imports,
         )
-    except shape_inference.InferenceError as error:
-        if any(name not in known.types for name in names):
-            return {}
+    except (shape_inference.InferenceError, checker.ValidationError, ValueError) as error:
         raise ModelError(
             f"{title(node)}: {_first_line(error)}; the inputs do not fit the operator: "
             "check the shapes given, or export the model again"

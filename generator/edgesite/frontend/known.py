@@ -30,8 +30,8 @@ class Known:
     problems: list[EdgesiteError] = field(default_factory=list)
 
     def learn(self, name: str, proto: TypeProto | None) -> None:
-        """Take in the type of a value; None takes in what the file says of it."""
-        refinement = refined(proto, self.declared.get(name))
+        """Take in the type of a value, beside what was known and what the file says of it."""
+        refinement = refined(refined(proto, self.types.get(name)), self.declared.get(name))
         if refinement is not None:
             self.types[name] = refinement
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -95,12 +96,50 @@ def _checked(model: onnx.ModelProto, where: str) -> onnx.ModelProto:
             f"{where}: has no graph; the file is truncated or not an ONNX model, "
             "export or download it again"
         )
+    if any(isinstance(text, bytes) for text in _texts(model)):
+        raise ModelError(
+            f"{where}: has a name that is no text; the file is damaged, export or download it again"
+        )
     if not model.graph.output:
         raise ModelError(
             f"{where}: the graph has no outputs, so there is nothing to compute; "
             "name the outputs and export again"
         )
     return model
+
+
+def _texts(model: onnx.ModelProto) -> Iterator[str | bytes]:
+    """Every name in a model; protobuf hands out those that are not UTF-8 as bytes."""
+    yield from (entry.domain for entry in model.opset_import)
+    yield from (model.producer_name, model.producer_version)
+    yield from _texts_of_graph(model.graph)
+    for function in model.functions:
+        yield from (function.name, function.domain, function.overload)
+        yield from (*function.input, *function.output, *function.attribute)
+        yield from (entry.domain for entry in function.opset_import)
+        yield from (attribute.name for attribute in function.attribute_proto)
+        for node in function.node:
+            yield from _texts_of_node(node)
+
+
+def _texts_of_graph(graph: onnx.GraphProto) -> Iterator[str | bytes]:
+    for value in (*graph.input, *graph.output, *graph.value_info):
+        yield value.name
+        yield from (dim.dim_param for dim in value.type.tensor_type.shape.dim)
+    stored = (*graph.initializer, *(sparse.values for sparse in graph.sparse_initializer))
+    yield from (tensor.name for tensor in stored)
+    yield from (text for t in stored for e in t.external_data for text in (e.key, e.value))
+    for node in graph.node:
+        yield from _texts_of_node(node)
+
+
+def _texts_of_node(node: onnx.NodeProto) -> Iterator[str | bytes]:
+    yield from (node.name, node.op_type, node.domain, node.overload)
+    yield from (*node.input, *node.output)
+    for attribute in node.attribute:
+        yield from (attribute.name, attribute.ref_attr_name, attribute.t.name)
+        if attribute.type == onnx.AttributeProto.GRAPH:
+            yield from _texts_of_graph(attribute.g)
 
 
 _MAGIC = (

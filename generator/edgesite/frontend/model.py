@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,17 +14,21 @@ from edgesite.errors import (
     EdgesiteError,
     ProblemsError,
     UnsupportedOperatorError,
+    UnsupportedShapeError,
 )
-from edgesite.frontend.graph import Source, StaticGraph
-from edgesite.frontend.importer import Importer
+from edgesite.frontend.graph import Source, StaticGraph, ValueInfo
+from edgesite.frontend.importer import Derive, Importer
 from edgesite.frontend.load import Loaded, load
 from edgesite.frontend.opsets import domain_of, versions_of
 from edgesite.frontend.prune import prune
 from edgesite.frontend.scope import Scope
-from edgesite.frontend.shapes import Sizes, bind_inputs
+from edgesite.frontend.shapes import Bound, Sizes, bind_inputs
 from edgesite.frontend.types import tensor_type
 
 Supported = Callable[[str, str], bool]
+
+# 4 GiB: what WebAssembly addresses; a larger value alone makes a model impossible.
+_MEMORY_BYTES = 1 << 32
 
 
 def import_model(
@@ -33,6 +37,7 @@ def import_model(
     shapes: Mapping[str, Sizes] | None = None,
     constants: Mapping[str, ArrayLike] | None = None,
     supported: Supported | None = None,
+    derive: Derive | None = None,
 ) -> StaticGraph:
     """Read a model and make everything static that can be.
 
@@ -40,36 +45,25 @@ def import_model(
     its size; a first axis that counts samples is 1 unless said otherwise. `constants`
     fixes inputs to values. Operators that `supported(domain, op_type)` denies are replaced
     by what the standard says they are made of, where it does; without `supported`, none is.
+    `derive` tells the outputs of nodes that onnx has no rules for.
 
     Raises ModelError for a broken file, UnsupportedError for what cannot be static,
     UsageError for shapes and constants that do not fit, ProblemsError for several of these.
     """
     loaded = load(model)
-    proto, problems = loaded.proto, list[EdgesiteError]()
-    opsets = versions_of(proto.opset_import, loaded.where)
-    stored = {tensor.name for tensor in proto.graph.initializer}
-    stored |= {sparse.values.name for sparse in proto.graph.sparse_initializer}
-    free = [v for v in proto.graph.input if v.name not in stored or v.name in (constants or {})]
-    bound = bind_inputs(free, shapes or {}, constants or {}, problems)
-    _stop_at(problems)
-
+    opsets = versions_of(loaded.proto.opset_import, loaded.where)
+    bound = _bound(loaded.proto.graph, shapes or {}, constants or {})
     importer = Importer(
-        functions={(domain_of(f.domain), f.name, f.overload): f for f in proto.functions},
+        functions={(domain_of(f.domain), f.name, f.overload): f for f in loaded.proto.functions},
         supported=supported or _all_supported,
+        derive=derive,
         sizes=bound.sizes,
         folder=loaded.folder,
     )
+    graph = _walked(importer, loaded, opsets, bound)
     known = importer.known
-    own = _names(proto.graph)
-    known.taken.update(own)
-    scope = Scope(opsets=opsets, nodes=[], wanted={name: name for name in own})
-    for name, array in bound.constants.items():
-        scope.names[name] = name
-        known.fix(name, array)
-    types = [tensor_type(value.dtype, value.shape) for value in bound.inputs]
-    graph = importer.graph(proto.graph, scope, types, loaded.where)
     _stop_at(known.problems)
-    return prune(
+    graph = prune(
         replace(
             graph,
             constants=known.constants,
@@ -78,12 +72,14 @@ def import_model(
             source=_source(loaded, opsets),
         )
     )
+    _stop_at([_too_large(v) for v in graph.values.values() if _size_bytes(v) > _MEMORY_BYTES])
+    return graph
 
 
 def check_supported(graph: StaticGraph, supported: Supported) -> None:
     """Raise UnsupportedOperatorError, a line per node, unless all operators are supported."""
     lines = [
-        f"node {node}: the operator is not supported"
+        f"node {node}: the operator is not supported; export the model without it"
         for node in graph.walk()
         if not supported(node.domain, node.op_type)
     ]
@@ -91,24 +87,57 @@ def check_supported(graph: StaticGraph, supported: Supported) -> None:
         raise UnsupportedOperatorError("\n".join(lines))
 
 
+def _bound(
+    graph: onnx.GraphProto, shapes: Mapping[str, Sizes], constants: Mapping[str, ArrayLike]
+) -> Bound:
+    """The inputs, sized; what is listed as an input and has a value is none."""
+    stored = {tensor.name for tensor in graph.initializer}
+    stored |= {sparse.values.name for sparse in graph.sparse_initializer}
+    free = [v for v in graph.input if v.name not in stored or v.name in constants]
+    problems: list[EdgesiteError] = []
+    bound = bind_inputs(free, shapes, constants, problems)
+    _stop_at(problems)
+    return bound
+
+
+def _walked(
+    importer: Importer, loaded: Loaded, opsets: Mapping[str, int], bound: Bound
+) -> StaticGraph:
+    """The outermost graph, whose values keep the names they have in the file."""
+    graph = loaded.proto.graph
+    own = {value.name for value in graph.input}
+    own.update(tensor.name for tensor in graph.initializer)
+    own.update(sparse.values.name for sparse in graph.sparse_initializer)
+    own.update(name for node in graph.node for name in node.output)
+    importer.known.taken.update(own)
+    scope = Scope(opsets=opsets, nodes=[], wanted={name: name for name in own})
+    for name, array in bound.constants.items():
+        scope.names[name] = name
+        importer.known.fix(name, array)
+    types = [tensor_type(value.dtype, value.shape) for value in bound.inputs]
+    return importer.graph(graph, scope, types, loaded.where)
+
+
 def _all_supported(_domain: str, _op_type: str) -> bool:
     return True
 
 
-def _names(graph: onnx.GraphProto) -> set[str]:
-    """Every name that the outermost graph gives a value, which it keeps."""
-    names = {value.name for value in graph.input}
-    names.update(tensor.name for tensor in graph.initializer)
-    names.update(sparse.values.name for sparse in graph.sparse_initializer)
-    names.update(name for node in graph.node for name in node.output if name)
-    return names
-
-
-def _stop_at(problems: list[EdgesiteError]) -> None:
+def _stop_at(problems: Sequence[EdgesiteError]) -> None:
     if len(problems) == 1:
         raise problems[0]
     if problems:
-        raise ProblemsError(problems)
+        raise ProblemsError(list(problems))
+
+
+def _size_bytes(value: ValueInfo) -> int:
+    return math.prod(value.shape) * value.dtype.itemsize
+
+
+def _too_large(value: ValueInfo) -> EdgesiteError:
+    return UnsupportedShapeError(
+        f"value {value.name}: shape {list(value.shape)} takes {_size_bytes(value)} bytes, more "
+        f"than the {_MEMORY_BYTES} that WebAssembly addresses; give smaller shapes"
+    )
 
 
 def _source(loaded: Loaded, opsets: Mapping[str, int]) -> Source:
@@ -129,12 +158,12 @@ _WEIGHTS = frozenset(
         onnx.TensorProto.UINT4,
     }
 )
+"""The element types that weights are stored in; shape arithmetic uses others."""
 
 
 def _parameters(graph: onnx.GraphProto) -> int:
     """Elements of the tensors of rank 1 and more that a graph stores as weights."""
     stored = list(graph.initializer)
-    stored += [
-        a.t for n in graph.node if n.op_type == "Constant" for a in n.attribute if a.HasField("t")
-    ]
+    constants = (node for node in graph.node if node.op_type == "Constant")
+    stored += [a.t for node in constants for a in node.attribute if a.HasField("t")]
     return sum(math.prod(t.dims) for t in stored if t.dims and t.data_type in _WEIGHTS)
