@@ -151,17 +151,17 @@ def open_image(path: Path) -> Image.Image:
     Raises BuildError where there is no file, it is no picture, it breaks off, or it has more
     than MAX_PIXELS.
     """
+    if not path.is_file():
+        raise BuildError(f"{path}: no such file; check the name")
     try:
         with path.open("rb") as file, warnings.catch_warnings():
-            # Pillow only warns of what the size check below refuses.
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            # What Pillow warns of is either refused below or nothing that browsers mind.
+            warnings.simplefilter("ignore")
             image = Image.open(file)
             if image.width * image.height > MAX_PIXELS:
                 raise Image.DecompressionBombError
             image.load()
             return _upright(image)
-    except FileNotFoundError:
-        raise BuildError(f"{path}: no such file; check the name") from None
     except UnidentifiedImageError:
         raise BuildError(
             f"{path}: not a picture; give a JPEG, PNG, WebP, GIF or BMP file"
@@ -224,10 +224,13 @@ def thumbnail(image: Image.Image, width: int, height: int) -> bytes:
 
 
 def _upright(image: Image.Image) -> Image.Image:
+    """Apply the EXIF orientation, if there is one that can be read, as browsers do."""
     try:
-        return ImageOps.exif_transpose(image)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return ImageOps.exif_transpose(image)
     except (SyntaxError, ValueError, TypeError, KeyError, OSError, struct.error):
-        return image  # Browsers ignore EXIF data that they cannot read, too.
+        return image
 
 
 def _rgba(image: Image.Image) -> Image.Image:
