@@ -269,6 +269,10 @@ def test_info_names_the_versions() -> None:
     assert "onnxruntime" in run("info").stdout
 
 
+def test_the_version_is_told() -> None:
+    assert run("--version").stdout == f"{edgesite.__version__}\n"
+
+
 @pytest.mark.parametrize(("kind", "key"), [("site", "site_url"), ("demo", "task")])
 def test_schemas_are_printed(kind: str, key: str) -> None:
     assert key in json.loads(run("schema", kind).stdout)["properties"]

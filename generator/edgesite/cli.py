@@ -61,6 +61,26 @@ def main() -> None:
     app()
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        import edgesite
+
+        print(edgesite.__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _edgesite(
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """Options of the program itself."""
+
+
 @app.command(
     short_help="Make a small site with one demo, ready to build.",
     epilog="\b\nExample:\n  edgesite new my-site && cd my-site && edgesite build",

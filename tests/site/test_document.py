@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from edgesite.errors import ConfigError, EdgesiteError, ProblemsError
 from edgesite.site.document import Document, load_document, parse_document
@@ -126,6 +129,22 @@ def test_a_byte_order_mark_is_no_text(tmp_path: Path) -> None:
 def test_a_missing_file_is_a_problem(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"demo.yaml: no such file; create it"):
         load_document(tmp_path / "demo.yaml")
+
+
+@settings(deadline=None)
+@given(st.text(st.sampled_from("ab:-[]{}'\"#&*!|>%@, \n\t\x85\ufeff\U0001f431"), max_size=40))
+def test_any_text_is_data_or_a_problem_with_a_place(text: str) -> None:
+    place = re.compile(r"demo\.yaml:\d+:\d+: .+; .+")
+
+    assert all(place.match(line) for line in complaints(text))
+
+
+def complaints(text: str) -> list[str]:
+    try:
+        parse(text)
+    except EdgesiteError as error:
+        return str(error).splitlines()
+    return []
 
 
 def test_messages_hold_no_control_characters() -> None:
