@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from math import nan
+from math import nan, prod
 
 from edgesite.ir import DType, Expr, Tensor, apply, elementwise, select, unary
 from edgesite.ops.axes import resolve_axes, resolve_axis
@@ -68,9 +68,7 @@ def sum_of_magnitudes(x: Tensor, axes: Sequence[int], keepdims: bool) -> Tensor:
 
 def mean(x: Tensor, axes: Sequence[int], keepdims: bool) -> Tensor:
     """The sum over axes divided by the number of elements summed; integers truncate."""
-    count = 1
-    for axis in axes:
-        count *= x.shape[axis]
+    count = prod(x.shape[axis] for axis in axes)
     summed = total(x, axes, keepdims)
     if x.dtype.is_float:
         return summed * (1 / count if count else nan)
