@@ -93,7 +93,10 @@ BAD_INPUT: dict[str, tuple[Callable[[], object], list[str]]] = {
     ),
     "unsupported operators": (
         write(MODEL, unsupported()),
-        [r".*/head/magic.*Magic.*not supported.*", r".*/head/wonder.*Wonder.*not supported.*"],
+        [
+            rf"{YAML}:5:8: model: node /head/magic \(Magic, com\.example .*\): .*not supported.*",
+            rf"{YAML}:5:8: model: node /head/wonder \(Wonder, com\.example .*\): .*not supported.*",
+        ],
     ),
     "unbound dynamic dimension": (
         lambda: (

@@ -14,6 +14,7 @@ from edgesite.errors import (
     EdgesiteError,
     ModelError,
     ProblemsError,
+    UnsupportedError,
     UnsupportedShapeError,
     UsageError,
 )
@@ -89,13 +90,23 @@ def compiled(demo: DemoSource, cache: Cache) -> Compiled:
 
 
 def placed(demo: DemoSource, error: EdgesiteError) -> EdgesiteError:
-    """An error about a demo's model, with the line of demo.yaml that leads to it."""
-    if isinstance(error, ProblemsError):
-        return ProblemsError([placed(demo, problem) for problem in error.problems])
+    """An error about a demo's model, with the place in demo.yaml that leads to it.
+
+    What cannot be compiled comes as a line per node; each becomes a problem of its own.
+    """
+    found: list[EdgesiteError] = []
+    for problem in error.problems if isinstance(error, ProblemsError) else (error,):
+        text = str(problem)
+        lines = text.splitlines() if isinstance(problem, UnsupportedError) else [text]
+        found += [_placed(demo, problem, line) for line in lines]
+    return found[0] if len(found) == 1 else ProblemsError(found)
+
+
+def _placed(demo: DemoSource, error: EdgesiteError, text: str) -> EdgesiteError:
     about_shape = isinstance(error, UnsupportedShapeError | UsageError)
     location = ("input", "shape") if about_shape else ("model",)
-    text = f"{demo.document.where(location)}: {'.'.join(location)}: {error}"
-    return ConfigError(text) if isinstance(error, UsageError) else type(error)(text)
+    placed = f"{demo.document.where(location)}: {'.'.join(location)}: {text}"
+    return ConfigError(placed) if isinstance(error, UsageError) else type(error)(placed)
 
 
 def _shapes(demo: DemoSource) -> Mapping[str, int | tuple[int, ...]] | None:
