@@ -214,6 +214,13 @@ def atanh(m: Mathematics, f: Function, x: Local) -> Value:
     return (m.call(f, "log1p", (size < 0.5).select(exact, rest)) * 0.5).copysign(x)
 
 
+@kernel("sigmoid", F64, x=F64)
+def sigmoid(m: Mathematics, f: Function, x: Local) -> Value:
+    """1 / (1 + e^-x), and e^x / (1 + e^x) for negative x, where nothing overflows."""
+    small = f.let(m.call(f, "exp", -x.abs()))
+    return (x < 0.0).select(small, 1.0) / (small + 1.0)
+
+
 # erf(x) / x - 1 in z = x^2 on |x| <= 1, 2^-62.7
 _ERF = (
     0.1283791670955126,

@@ -1,0 +1,203 @@
+"""Functions of four float32 lanes, without branches except for the circle's far arguments.
+
+The methods are those of the scalar functions, with minimax polynomials of the length float32
+needs ("2^-n": their relative error on the reduced interval). Errors in ulp are the largest of
+all float32 numbers or of dense samples, whichever the tests say, with the plain and with the
+relaxed multiply-add.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from edgesite.targets.wasm.mathematics.kernel import Mathematics, kernel
+from edgesite.wasm import F32X4, I32X4, constant
+
+if TYPE_CHECKING:
+    from edgesite.wasm import Function, Local, Value
+
+_LOG2_E = 1.4426950408889634
+_LN2_HIGH = 0.693145751953125  # 15 bits: times an exponent it is exact
+_LN2_LOW = 1.4286068203094173e-06
+_ONE_BITS = 0x3F800000
+_SQRT_HALF_BITS = 0x3F3504F3
+
+# Adding it rounds to an integer, which then is in the low bits.
+_ROUNDER = 1.5 * 2.0**23
+_ROUNDER_F64 = 1.5 * 2.0**52
+
+# (e^r - 1 - r) / r^2 on |r| <= ln 2 / 2, 2^-28.2
+_EXPONENTIAL = (
+    0.49999993052022423,
+    0.1666651478966498,
+    0.04166845652293221,
+    0.008369418999430873,
+    0.0013813157667227987,
+)
+
+# (log(1 + f) - f + f^2 / 2) / f^3 for 1 + f in [sqrt(1/2), sqrt(2)], 2^-27.4
+_LOGARITHM = (
+    0.33333331707664166,
+    -0.2500082103361669,
+    0.2000122688517928,
+    -0.16623357374891637,
+    0.1420175777943616,
+    -0.13160181858611672,
+    0.1276157847347096,
+    -0.07634499810449801,
+)
+
+# (tanh(x) / x - 1) / z in z = x^2 on |x| <= 0.625, 2^-27.9
+_TANH = (
+    -0.3333328392507807,
+    0.1333149127867499,
+    -0.05374349735451156,
+    0.020650585015456267,
+    -0.005717042658610205,
+)
+
+# erf(x) / x - 1 in z = x^2 on |x| <= 1, 2^-29.6
+_ERF = (
+    0.12837916572674365,
+    -0.3761262582444518,
+    0.11283585150605395,
+    -0.026853812010871437,
+    0.005188327818734632,
+    -0.0008010194700896585,
+    7.853864582514756e-05,
+)
+
+# -log(1 - erf(x)) on 1 <= x <= 4; 2^-29.9 of erf(x)
+_LOG_ERFC = (
+    0.0003537199795935616,
+    1.1270400339605482,
+    0.6382256807780458,
+    0.10303736560953809,
+    -0.021805316788218936,
+    0.002939606909989698,
+    -0.0001855739688936131,
+)
+
+# (sin(r) / r - 1) / z in z = r^2 on |r| <= pi / 4, 2^-28.0
+_SINE = (-0.1666665487341672, 0.008332173540074886, -0.00019516655435695203)
+
+# (cos(r) - 1 + z / 2) / z^2 on |r| <= pi / 4, 2^-33.0
+_COSINE = (0.0416666455544818, -0.0013887309867123274, 2.4432413031518122e-05)
+
+
+@kernel("exp", F32X4, x=F32X4)
+def exp(m: Mathematics, f: Function, x: Local) -> Value:
+    """e^x = 2^k e^r, the scale in two steps that are normal numbers."""
+    clipped = f.let(x.pmin(89.0).pmax(-104.0))
+    shifted = f.let(m.multiply_add(clipped, _LOG2_E, _ROUNDER))
+    halved = f.let(m.multiply_add(clipped, _LOG2_E / 2, _ROUNDER).as_(I32X4))
+    k = f.let(shifted - _ROUNDER)
+    high = f.let(m.multiply_add(k, -_LN2_HIGH, clipped))
+    r = f.let(m.multiply_add(k, -_LN2_LOW, high))
+    square = r * r
+    value = m.multiply_add(square, m.polynomial(r, _EXPONENTIAL), r) + 1.0
+    # The rounder's own bits leave at the top, or cancel.
+    first = (halved << 23) + _ONE_BITS
+    second = ((shifted.as_(I32X4) - halved) << 23) + _ONE_BITS
+    return value * first.as_(F32X4) * second.as_(F32X4)
+
+
+@kernel("sigmoid", F32X4, x=F32X4)
+def sigmoid(m: Mathematics, f: Function, x: Local) -> Value:
+    """1 / (1 + e^-x), and e^x / (1 + e^x) for negative x, where nothing overflows."""
+    small = f.let(m.call_vector(f, "exp", -x.abs()))
+    return (x < 0.0).select(small, 1.0) / (small + 1.0)
+
+
+@kernel("tanh", F32X4, x=F32X4)
+def tanh(m: Mathematics, f: Function, x: Local) -> Value:
+    """An odd polynomial up to 0.625, then 1 - 2 / (e^2|x| + 1)."""
+    size = f.let(x.abs())
+    z = f.let(x * x)
+    near = m.multiply_add(size * z, m.polynomial(z, _TANH), size)
+    far = 1.0 - 2.0 / (m.call_vector(f, "exp", size + size) + 1.0)
+    return _signed((size < 0.625).select(near, far), x)
+
+
+@kernel("erf", F32X4, x=F32X4)
+def erf(m: Mathematics, f: Function, x: Local) -> Value:
+    """An odd polynomial up to 1, then 1 - e^-p(|x|) with a polynomial p; 1 from 4 up."""
+    size = f.let(x.abs())
+    z = f.let(x * x)
+    near = m.multiply_add(size, m.polynomial(z, _ERF), size)
+    clipped = f.let(size.pmin(4.0))
+    far = 1.0 - m.call_vector(f, "exp", -m.polynomial(clipped, _LOG_ERFC))
+    return _signed((size < 1.0).select(near, far), x)
+
+
+def _signed(size: Value, x: Local) -> Value:
+    """Give a size that has no sign that of x."""
+    return size | (x & constant(F32X4, -0.0))
+
+
+@kernel("log", F32X4, x=F32X4)
+def log(m: Mathematics, f: Function, x: Local) -> Value:
+    """log(2^k (1 + rest)) with a polynomial in rest."""
+    tiny = f.let(x < 2.0**-126)
+    bits = f.let(tiny.select(x * 2.0**23, x).as_(I32X4))
+    exponent = f.let((bits - _SQRT_HALF_BITS) >> 23)
+    rest = f.let((bits - (exponent << 23)).as_(F32X4) - 1.0)
+    k = f.let((exponent - (tiny & f.const(I32X4, 23))).convert_s(F32X4))
+    square = f.let(rest * rest)
+    half = f.let(square * 0.5)
+    cubic = (square * rest) * m.polynomial(rest, _LOGARITHM)
+    low = m.multiply_add(k, _LN2_LOW, cubic)
+    value = m.multiply_add(k, _LN2_HIGH, rest - (half - low))
+    # Infinity and nan are kept, zero is -inf, what is negative has no logarithm.
+    value = (x < math.inf).select(value, x)
+    value = (x == 0.0).select(-math.inf, value)
+    return (x < 0.0).select(math.nan, value)
+
+
+@kernel("sin", F32X4, x=F32X4)
+def sin(m: Mathematics, f: Function, x: Local) -> Value:
+    """The sine of any finite number."""
+    return _circle(m, f, x, "sin", 0)
+
+
+@kernel("cos", F32X4, x=F32X4)
+def cos(m: Mathematics, f: Function, x: Local) -> Value:
+    """The cosine of any finite number."""
+    return _circle(m, f, x, "cos", 1)
+
+
+_FAR = 2.0**20
+_QUARTER_HIGH, _QUARTER_LOW = 1.5707963267341256, 6.077100506506192e-11  # 33 bits, 53 bits
+
+
+def _circle(m: Mathematics, f: Function, x: Local, name: str, ahead: int) -> Value:
+    """The sine `ahead` quarters of a turn on; a vector with a far lane goes lane by lane."""
+    with f.if_((x.abs() > _FAR).any_true()):
+        lanes = f.local(F32X4, x)
+        for lane in range(4):
+            alone = m.call(f, name, x.extract_lane(lane).promote()).demote()
+            f.assign(lanes, lanes.replace_lane(lane, alone))
+        f.return_(lanes)
+    quarters, r = _reduced(f, x)
+    turned = f.let(quarters + ahead)
+    z = f.let(r * r)
+    # The sign is put back because a zero loses it in the sum.
+    sine = m.multiply_add(r * z, m.polynomial(z, _SINE), r) | (r & constant(F32X4, -0.0))
+    cosine = m.multiply_add(z * z, m.polynomial(z, _COSINE), m.multiply_add(z, -0.5, 1.0))
+    odd = (turned << 31) >> 31
+    return odd.select(cosine, sine) ^ ((turned & 2) << 30)
+
+
+def _reduced(f: Function, x: Local) -> tuple[Local, Local]:
+    """Quarters of a turn (modulo 4 they are right), and the rest, at most pi / 4, in float64."""
+    pairs = [x.promote(), x.shuffle(x, [2, 3, 2, 3]).promote()]
+    quarters, rests = [], []
+    for pair in pairs:
+        wide = f.let(pair)
+        shifted = f.let(wide * (2 / math.pi) + _ROUNDER_F64)
+        k = f.let(shifted - _ROUNDER_F64)
+        quarters.append(shifted.as_(I32X4))
+        rests.append(f.let(((wide - k * _QUARTER_HIGH) - k * _QUARTER_LOW).demote()))
+    turns = f.let(quarters[0].shuffle(quarters[1], [0, 2, 4, 6]))
+    return turns, f.let(rests[0].shuffle(rests[1], [0, 1, 4, 5]))
