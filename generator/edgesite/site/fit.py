@@ -128,7 +128,7 @@ def _axes(demo: DemoSource, info: TensorInfo) -> tuple[str, int, int]:
     channels = CHANNELS[color]
     fitting: dict[str, bool] = {"NCHW": first == channels, "NHWC": third == channels}
     possible = [name for name, fits in fitting.items() if fits]
-    layout = demo.config.input.layout or next(iter(possible), None)
+    layout: str | None = demo.config.input.layout or (possible[0] if possible else None)
     if layout is None or not fitting[layout]:
         remedy = "gives it {} channels; choose another color or correct shape and layout"
         raise _unlike(demo, ("input",), info, f"color {color} {remedy.format(channels)}")
