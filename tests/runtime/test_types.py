@@ -58,10 +58,15 @@ def user(tmp_path: Path) -> Path:
     return tmp_path / "user.ts"
 
 
-OPTIONS = (
-    "--strict --noUncheckedIndexedAccess --ignoreConfig --target es2022 --lib es2022 "
-    "--module esnext --moduleResolution bundler"
-).split()
+OPTIONS = [
+    "--ignoreConfig",
+    "--strict",
+    "--noUncheckedIndexedAccess",
+    "--target=es2022",
+    "--lib=es2022",
+    "--module=esnext",
+    "--moduleResolution=bundler",
+]
 
 
 def test_a_model_is_used_with_its_types(user: Path) -> None:

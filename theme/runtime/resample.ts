@@ -12,6 +12,7 @@ import type { Filter } from "./page";
 export interface Rows {
   readonly width: number;
   readonly height: number;
+  /** 1 or 3. */
   readonly channels: number;
   row(y: number, into: Uint8Array): void;
 }
@@ -38,6 +39,7 @@ export interface Span {
 export const all = (size: number): Span => ({ begin: 0, size, whole: size });
 
 const PRECISION_BITS = 22;
+const HALF = 1 << (PRECISION_BITS - 1);
 
 /** Weight at distance x from the centre, and the distance from which on it is zero. */
 type Kernel = readonly [support: number, weight: (x: number) => number];
@@ -103,14 +105,8 @@ function weigh(size: number, from: number, to: number, span: Span, kernel: Kerne
   return { first, count, weights, stride };
 }
 
-/** Weighted sums of bytes that lie `step` apart, rounded and clamped to a byte. */
-function weighted(
-  bytes: Uint8Array, at: number, step: number, weights: Int32Array, from: number, count: number,
-): number {
-  let sum = 1 << (PRECISION_BITS - 1);
-  for (let i = 0; i < count; i++, at += step) {
-    sum = (sum + bytes[at]! * weights[from + i]!) | 0;
-  }
+/** A fixed-point sum, to which a half was added, as a byte. */
+function toByte(sum: number): number {
   const byte = sum >> PRECISION_BITS;
   return byte < 0 ? 0 : byte > 255 ? 255 : byte;
 }
@@ -149,10 +145,19 @@ function narrow(source: Rows, columns: Weights, begin: number, end: number): Uin
   for (let y = begin, at = 0; y < end; y++) {
     source.row(y, row);
     for (let x = 0; x < first.length; x++) {
-      for (let c = 0; c < channels; c++) {
-        const from = first[x]! * channels + c;
-        narrowed[at++] = weighted(row, from, channels, weights, x * stride, count[x]!);
+      let from = first[x]! * channels;
+      let red = HALF, green = HALF, blue = HALF;
+      for (let i = x * stride, last = i + count[x]!; i < last; i++, from += channels) {
+        const weight = weights[i]!;
+        red = (red + Math.imul(row[from]!, weight)) | 0;
+        if (channels === 1) continue;
+        green = (green + Math.imul(row[from + 1]!, weight)) | 0;
+        blue = (blue + Math.imul(row[from + 2]!, weight)) | 0;
       }
+      narrowed[at++] = toByte(red);
+      if (channels === 1) continue;
+      narrowed[at++] = toByte(green);
+      narrowed[at++] = toByte(blue);
     }
   }
   return narrowed;
@@ -162,11 +167,15 @@ function narrow(source: Rows, columns: Weights, begin: number, end: number): Uin
 function shorten(bytes: Uint8Array, pitch: number, rows: Weights, begin: number): Uint8Array {
   const { first, count, weights, stride } = rows;
   const shortened = new Uint8Array(first.length * pitch);
-  for (let y = 0, at = 0; y < first.length; y++) {
-    const from = (first[y]! - begin) * pitch;
-    for (let x = 0; x < pitch; x++) {
-      shortened[at++] = weighted(bytes, from + x, pitch, weights, y * stride, count[y]!);
+  const sums = new Int32Array(pitch);
+  for (let y = 0; y < first.length; y++) {
+    sums.fill(HALF);
+    let from = (first[y]! - begin) * pitch;
+    for (let i = y * stride, last = i + count[y]!; i < last; i++, from += pitch) {
+      const weight = weights[i]!;
+      for (let x = 0; x < pitch; x++) sums[x]! += Math.imul(bytes[from + x]!, weight);
     }
+    for (let x = 0; x < pitch; x++) shortened[y * pitch + x] = toByte(sums[x]!);
   }
   return shortened;
 }
