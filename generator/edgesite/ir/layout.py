@@ -73,5 +73,6 @@ class Layout:
 
     def arrange(self, array: Array) -> Array:
         """The bytes of `array` in this layout, as a flat array."""
-        padded = np.pad(array, list(zip(self.before, self.after, strict=True)))
+        halo = list(zip(self.before, self.after, strict=True))
+        padded = np.pad(array, halo) if self.has_halo else array
         return np.ascontiguousarray(padded.transpose(self.order)).reshape(-1)

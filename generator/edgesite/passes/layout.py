@@ -76,7 +76,7 @@ def _wishes(graph: Graph) -> dict[Value, int]:
         if not isinstance(node, Reduce) or node.output.rank < 3:
             continue
         product = contraction(node, graph.settled)
-        if product is None:
+        if product is None or not (product.columns or _is_depthwise(product, graph)):
             continue
         vector = product.columns or product.batch
         target = _axis_of(node.position, vector)
@@ -86,6 +86,11 @@ def _wishes(graph: Graph) -> dict[Value, int]:
         if source is not None and source != product.left.value.rank - 1:
             wishes.setdefault(product.left.value, source)
     return wishes
+
+
+def _is_depthwise(product: Contraction, graph: Graph) -> bool:
+    """Whether filters slide over a value, one per position of the batch axes."""
+    return bool(product.rows) and product.right.value in graph.settled
 
 
 def _axis_of(position: tuple[Expr, ...], axes: tuple[int, ...]) -> int | None:

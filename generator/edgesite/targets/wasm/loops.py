@@ -439,7 +439,7 @@ def _scatter(nest: Nest, node: Scatter) -> None:
         for place, extent in zip(node.where, node.output.shape, strict=True):
             inside = simplify(inside & (place >= 0) & (place < extent))
         with f.if_(point.scalar(inside)):
-            _update(point.bound({}), node)
+            _update(point.inside(), node)
 
 
 def _update(nest: Nest, node: Scatter) -> None:

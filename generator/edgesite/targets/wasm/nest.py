@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from edgesite.errors import InternalError
 from edgesite.ir import (
@@ -89,19 +89,17 @@ class Nest:
 
     def bound(self, axes: Mapping[int, Operand]) -> Nest:
         """A nest in which more axes are known, its cursors moved accordingly."""
-        inner = Nest(
-            self.scalars,
-            self.layouts,
-            self.bases,
-            self.axes | dict(axes),
-            dict(self.cursors),
-            self.eager,
-            dict(self.known),
-            self.shared,
-        )
+        inner = self.inside()
+        inner.axes |= axes
         for key, cursor in self.cursors.items():
             inner.cursors[key] = inner._advanced(cursor, key in self.eager)
         return inner
+
+    def inside(self) -> Nest:
+        """A nest in a block of this one: what becomes known there is forgotten behind it."""
+        return replace(
+            self, axes=dict(self.axes), cursors=dict(self.cursors), known=dict(self.known)
+        )
 
     def _advanced(self, cursor: Cursor, eager: bool) -> Cursor:
         ready = [
@@ -221,8 +219,8 @@ class Nest:
                 return scalars.load(expr.dtype, *self.address(expr.value, expr.index))
             case Unary():
                 return scalars.unary(expr.op, expr.x.dtype, self.scalar(expr.x))
-            case Binary(dtype=DType.INT32) if not expr.loads:
-                return self._value(self.index(expr)) if _is_sum(expr) else self._binary(expr)
+            case Binary(dtype=DType.INT32, op="add" | "sub" | "mul") if not expr.loads:
+                return self._value(self.index(expr))
             case Binary():
                 return self._binary(expr)
             case Cast():
@@ -246,14 +244,10 @@ class Nest:
         f = self.scalars.f
         result = f.local(type_)
         with f.if_(self.scalar(expr.condition)):
-            f.assign(result, emit(self.bound({}), expr.a))
+            f.assign(result, emit(self.inside(), expr.a))
         with f.else_():
-            f.assign(result, emit(self.bound({}), expr.b))
+            f.assign(result, emit(self.inside(), expr.b))
         return result
-
-
-def _is_sum(expr: Binary) -> bool:
-    return expr.op in ("add", "sub", "mul", "floordiv", "mod")
 
 
 def costs_a_call(expr: Expr) -> bool:

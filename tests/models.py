@@ -1,0 +1,71 @@
+"""Small ONNX models for tests, and what onnxruntime answers on them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+from onnx import TensorProto, helper, numpy_helper
+
+import edgesite
+
+OPSET = 21
+
+Array = np.ndarray[Any, Any]
+
+
+def model_of(
+    nodes: Sequence[onnx.NodeProto],
+    inputs: Mapping[str, Array],
+    outputs: Sequence[str],
+    weights: Mapping[str, Array] | None = None,
+    opset: int = OPSET,
+) -> onnx.ModelProto:
+    """A model of nodes, whose inputs are like the arrays given."""
+    graph = helper.make_graph(
+        list(nodes),
+        "g",
+        [
+            helper.make_tensor_value_info(
+                name, helper.np_dtype_to_tensor_dtype(array.dtype), array.shape
+            )
+            for name, array in inputs.items()
+        ],
+        [helper.make_tensor_value_info(name, TensorProto.UNDEFINED, None) for name in outputs],
+        [numpy_helper.from_array(array, name) for name, array in (weights or {}).items()],
+    )
+    for value in graph.output:
+        value.ClearField("type")
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=10)
+    return onnx.shape_inference.infer_shapes(model)
+
+
+def answers_of(model: onnx.ModelProto, feeds: Mapping[str, Array]) -> dict[str, Array]:
+    """What onnxruntime computes, its graph taken literally."""
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options.intra_op_num_threads = 1
+    session = onnxruntime.InferenceSession(
+        model.SerializeToString(), options, ["CPUExecutionProvider"]
+    )
+    names = [value.name for value in session.get_outputs()]
+    return dict(zip(names, session.run(names, dict(feeds)), strict=True))
+
+
+def assert_answers_alike(
+    model: onnx.ModelProto, feeds: Mapping[str, Array], tolerance: float = 1e-5
+) -> edgesite.CompiledModel:
+    """Both modules answer as onnxruntime does, relative to the largest answer."""
+    compiled = edgesite.compile(model)
+    expected = answers_of(model, feeds)
+    for target in ("simd", "relaxed"):
+        got = compiled.run(feeds, target=target)
+        for name, array in expected.items():
+            assert got[name].shape == array.shape
+            assert got[name].dtype == array.dtype
+            scale = max(1.0, float(np.abs(array).max(initial=0)))
+            np.testing.assert_allclose(got[name], array, rtol=tolerance, atol=tolerance * scale)
+    return compiled

@@ -1,0 +1,175 @@
+"""The fast kernels, at the sizes where they can break, against onnxruntime."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from onnx import helper
+
+from edgesite.compiler import express, optimise
+from edgesite.frontend import import_model
+from edgesite.passes.layout import choose_layouts
+from edgesite.targets.wasm.schedule import make_schedule, reach
+from tests.models import Array, assert_answers_alike, model_of
+
+
+def kernels_of(model: object) -> set[str]:
+    """The kinds of kernels a model is computed by."""
+    schedule = make_schedule(choose_layouts(optimise(express(import_model(model))), reach))
+    return {step.kernel.name.split("_")[0] for step in (*schedule.preparation, *schedule.steps)}
+
+
+def conv(
+    rng: np.random.Generator, x: tuple[int, ...], w: tuple[int, ...], **attributes: object
+) -> tuple[object, dict[str, Array]]:
+    """A convolution with bias and clamp, and an input."""
+    feeds = {"x": rng.standard_normal(x, dtype=np.float32)}
+    fan = float(np.prod(w[1:]))
+    weights = {
+        "w": (rng.standard_normal(w) / np.sqrt(fan)).astype(np.float32),
+        "b": rng.standard_normal(w[0], dtype=np.float32),
+    }
+    nodes = [
+        helper.make_node("Conv", ["x", "w", "b"], ["c"], name="conv", **attributes),
+        helper.make_node("Relu", ["c"], ["y"], name="relu"),
+    ]
+    return model_of(nodes, feeds, ["y"], weights), feeds
+
+
+@pytest.mark.parametrize("rows", [1, 4, 5, 6, 7, 8, 13])
+@pytest.mark.parametrize("columns", [1, 3, 4, 5, 7, 8, 9, 12, 17, 40, 41])
+@pytest.mark.parametrize("inner", [1, 37])
+def test_gemm_handles_every_tail(
+    rows: int, columns: int, inner: int, rng: np.random.Generator
+) -> None:
+    feeds = {"x": rng.standard_normal((rows, inner), dtype=np.float32)}
+    weights = {
+        "w": rng.standard_normal((columns, inner), dtype=np.float32),
+        "b": rng.standard_normal(columns, dtype=np.float32),
+    }
+    nodes = [helper.make_node("Gemm", ["x", "w", "b"], ["y"], transB=1, alpha=0.5)]
+
+    assert_answers_alike(model_of(nodes, feeds, ["y"], weights), feeds)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.data())
+def test_convolutions_of_every_geometry_answer_as_onnxruntime(data: st.DataObject) -> None:
+    rng = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))
+    groups = data.draw(st.sampled_from([1, 1, 2, 3]))
+    channels, filters = (data.draw(st.integers(1, 17)) * groups for _ in range(2))
+    kernel = [data.draw(st.sampled_from([1, 2, 3, 5])) for _ in range(2)]
+    dilations = [data.draw(st.integers(1, 2)) for _ in range(2)]
+    strides = [data.draw(st.integers(1, 3)) for _ in range(2)]
+    pads = [data.draw(st.integers(0, 2)) for _ in range(4)]
+    reach_of = [(k - 1) * d + 1 for k, d in zip(kernel, dilations, strict=True)]
+    size = [max(r, data.draw(st.integers(1, 13))) for r in reach_of]
+    batch = data.draw(st.integers(1, 2))
+    model, feeds = conv(
+        rng, (batch, channels, *size), (filters, channels // groups, *kernel),
+        group=groups, dilations=dilations, strides=strides, pads=pads,
+    )  # fmt: skip
+
+    assert_answers_alike(model, feeds)
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4, 5, 8, 17])
+@pytest.mark.parametrize("kernel", [3, 5, 7])
+@pytest.mark.parametrize("stride", [1, 2])
+def test_depthwise_convolutions_use_their_kernel(
+    channels: int, kernel: int, stride: int, rng: np.random.Generator
+) -> None:
+    model, feeds = conv(
+        rng, (1, channels, 11, 13), (channels, 1, kernel, kernel),
+        group=channels, strides=[stride] * 2, pads=[kernel // 2] * 4,
+    )  # fmt: skip
+
+    assert_answers_alike(model, feeds)
+    assert channels < 4 or "depthwise" in kernels_of(model)
+
+
+@pytest.mark.parametrize("size", [(8, 8), (7, 7), (9, 14), (16, 5), (4, 23)])
+@pytest.mark.parametrize(("channels", "filters"), [(16, 16), (20, 24), (32, 16)])
+@pytest.mark.parametrize("pad", [0, 1])
+def test_winograd_handles_ragged_edges(
+    size: tuple[int, int], channels: int, filters: int, pad: int, rng: np.random.Generator
+) -> None:
+    model, feeds = conv(rng, (2, channels, *size), (filters, channels, 3, 3), pads=[pad] * 4)
+
+    assert_answers_alike(model, feeds, tolerance=2e-5)
+    tiles = [-(-(extent + 2 * pad - 2) // 4) for extent in size]
+    assert tiles[0] * tiles[1] < 4 or "winograd4" in kernels_of(model)
+
+
+def test_large_filters_take_the_smaller_winograd_tiles(rng: np.random.Generator) -> None:
+    model, feeds = conv(rng, (1, 192, 7, 7), (192, 192, 3, 3), pads=[1] * 4)
+
+    assert_answers_alike(model, feeds, tolerance=2e-5)
+    assert "winograd2" in kernels_of(model)
+
+
+@pytest.mark.parametrize("rank", [1, 3])
+def test_convolutions_of_other_ranks_answer_as_onnxruntime(
+    rank: int, rng: np.random.Generator
+) -> None:
+    model, feeds = conv(
+        rng, (2, 5, *[9] * rank), (7, 5, *[3] * rank), pads=[1] * (2 * rank), strides=[2] * rank
+    )
+
+    assert_answers_alike(model, feeds)
+
+
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [((5, 7), (7, 9)), ((2, 3, 5, 7), (2, 3, 7, 8)), ((3, 5, 7), (7, 1)), ((4, 1, 6), (3, 6, 10))],
+)
+def test_products_of_two_computed_matrices_answer_as_onnxruntime(
+    left: tuple[int, ...], right: tuple[int, ...], rng: np.random.Generator
+) -> None:
+    if len(left) == 3 and len(right) == 3:
+        left = (right[0], *left[1:])
+    feeds = {
+        "a": rng.standard_normal(left, dtype=np.float32),
+        "b": rng.standard_normal(right, dtype=np.float32),
+    }
+    nodes = [helper.make_node("MatMul", ["a", "b"], ["y"])]
+
+    assert_answers_alike(model_of(nodes, feeds, ["y"]), feeds)
+
+
+def test_residuals_are_added_in_the_epilogue(rng: np.random.Generator) -> None:
+    feeds = {"x": rng.standard_normal((1, 16, 8, 8), dtype=np.float32)}
+    weights = {
+        name: (rng.standard_normal((16, 16, 3, 3)) / 12).astype(np.float32) for name in "vw"
+    }
+    nodes = [
+        helper.make_node("Conv", ["x", "v"], ["a"], pads=[1] * 4),
+        helper.make_node("Relu", ["a"], ["r"]),
+        helper.make_node("Conv", ["r", "w"], ["b"], pads=[1] * 4),
+        helper.make_node("Add", ["b", "r"], ["s"]),
+        helper.make_node("Relu", ["s"], ["y"]),
+    ]
+    model = model_of(nodes, feeds, ["y"], weights)
+
+    assert_answers_alike(model, feeds, tolerance=2e-5)
+    assert kernels_of(model) <= {"winograd4", "contract", "map", "border"}
+
+
+def test_layers_of_one_shape_share_their_functions(rng: np.random.Generator) -> None:
+    feeds = {"x": rng.standard_normal((1, 16, 12, 12), dtype=np.float32)}
+    weights = {
+        f"w{k}": (rng.standard_normal((16, 16, 3, 3)) / 12).astype(np.float32) for k in range(4)
+    }
+    names = ["x", "a", "b", "c", "y"]
+    nodes = [
+        helper.make_node("Conv", [names[k], f"w{k}"], [names[k + 1]], pads=[1] * 4)
+        for k in range(4)
+    ]
+    one = model_of([nodes[0]], feeds, ["a"], weights)
+    four = model_of(nodes, feeds, ["y"], weights)
+    compiled = [assert_answers_alike(model, feeds, tolerance=3e-5) for model in (one, four)]
+    sizes = [len(model.modules["simd"]) for model in compiled]
+
+    assert sizes[1] < 2 * sizes[0]
