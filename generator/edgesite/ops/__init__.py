@@ -17,7 +17,9 @@ from edgesite.ops import normalize as normalize
 from edgesite.ops import pool as pool
 from edgesite.ops import quantize as quantize
 from edgesite.ops import reduce as reduce
+from edgesite.ops import regions as regions
 from edgesite.ops import resize as resize
+from edgesite.ops import sample as sample
 from edgesite.ops import slices as slices
 from edgesite.ops.registry import call, find, is_supported, names, operator
 
