@@ -101,6 +101,10 @@ def toy_files(assets: Assets) -> dict[str, bytes]:
         toys.stroke_demo(),
         toys.colour_demo(slug="bare", title="No examples", examples=(), description=""),
         toys.stroke_demo(slug="paper", examples=(), inputs_enabled=("draw",)),
+        toys.colour_demo(slug="strict", threshold=0.99),
+        toys.colour_demo(slug="gold", accent="#ffcc00"),
+        toys.colour_demo(slug="hostile", body_markdown="Hello <script>window.ran = 1</script>"),
+        toys.colour_demo(slug="long", body_markdown=toys.LONG_WORDS),
     ]
     return render_site(toys.site(), demos, assets)
 

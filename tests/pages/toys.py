@@ -246,3 +246,11 @@ A matrix.[^1] It has no idea of anything else, and *every* picture is some colou
 print("hello")
 ```
 """
+
+LONG_WORDS = """\
+The picture is brought to eight by eight pixels before anything else happens to it, and so a
+small thing in a large picture is nothing but a slightly different grey to this model, which has
+never heard of shapes. What remains are sixty-four numbers for each of three colours; a matrix
+weighs them, the largest sum wins, and the page says how clearly it has won. All of this takes
+less time than it takes the browser to draw the bars, which is why they seem to be there at once.
+"""

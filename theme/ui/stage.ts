@@ -23,7 +23,7 @@ export interface Given {
 
 export interface Stage {
   give(given: Given): void;
-  /** Nothing is given: an empty drawing. */
+  /** Nothing is given: an empty drawing. The words take the place of the answer. */
   clear(words: string): void;
 }
 
@@ -66,10 +66,12 @@ export function createStage(page: PageData, predictor: Predictor): Stage {
   let current: Given | null = null;
   let answered: { given: Given; prediction?: Prediction } | null = null;
   let isWaiting = false;
+  let invitation = "No picture yet";
 
   predictor.ready.then(() => {
     isLoaded = true;
-    if (current && !current.built) showState("running");
+    if (!current) showState("empty", invitation);
+    else if (!current.built) showState("running");
   }, complain);
 
   function give(given: Given): void {
@@ -80,7 +82,7 @@ export function createStage(page: PageData, predictor: Predictor): Stage {
       show({ given });
     } else {
       given.show();
-      showState(isLoaded ? "running" : "loading");
+      showState(isLoaded ? "running" : "loading", isLoaded ? undefined : "Loading the model");
     }
     if (!isBusy) void work();
   }
@@ -132,6 +134,7 @@ export function createStage(page: PageData, predictor: Predictor): Stage {
     isWaiting = false;
     showAnswers([], page);
     showSeen(null);
+    invitation = words;
     showState("empty", words);
   }
 

@@ -5,8 +5,9 @@ Between a number and its unit is a narrow space that does not break.
 
 from __future__ import annotations
 
+from markupsafe import Markup
+
 _SPACE = "\N{NARROW NO-BREAK SPACE}"
-_SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def percent(share: float) -> str:
@@ -29,18 +30,18 @@ def kilobytes(size_bytes: int) -> str:
     return f"{text}{_SPACE}kB"
 
 
-def scientific(number: float) -> str:
-    """Write 1.2 × 10⁻⁶: two digits and a power of ten; plainly where that is short."""
+def scientific(number: float) -> Markup:
+    """Write 1.2 × 10⁻⁶ as HTML: two digits and a power of ten; plainly where that is short."""
     if number == 0:
-        return "0"
+        return Markup("0")
     if 0.01 <= number < 1000:
-        return f"{number:.2g}"
+        return Markup(f"{number:.2g}")
     mantissa, exponent = f"{number:.1e}".split("e")
-    power = str(int(exponent)).translate(_SUPERSCRIPTS)
-    return f"{mantissa}{_SPACE}×{_SPACE}10{power}"
+    power = str(int(exponent)).replace("-", "\N{MINUS SIGN}")
+    return Markup(f"{mantissa}{_SPACE}×{_SPACE}10<sup>{power}</sup>")
 
 
-def count(number: int) -> str:
+def counted(number: int) -> str:
     """Write 269,722 and 40.8 million."""
     for unit, name in ((10**9, "billion"), (10**6, "million")):
         if number >= unit:

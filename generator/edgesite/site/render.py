@@ -14,12 +14,12 @@ from jinja2 import ChoiceLoader, Environment, FileSystemLoader, StrictUndefined,
 from markupsafe import Markup
 from PIL import Image
 
-import edgesite
+from edgesite._version import __version__
 from edgesite.errors import BuildError
 from edgesite.site.accent import accent_rule
 from edgesite.site.assets import Asset, theme_folder
 from edgesite.site.bars import bars
-from edgesite.site.figures import count, kilobytes, percent, scientific
+from edgesite.site.figures import counted, kilobytes, percent, scientific
 from edgesite.site.images import seen, thumbnail
 from edgesite.site.page import Receipt, caption, page_data
 from edgesite.site.words import to_html
@@ -84,6 +84,7 @@ def _environment(theme: Path | None) -> Environment:
     )
     environment.filters |= {
         "caption": caption,
+        "counted": counted,
         "kilobytes": kilobytes,
         "percent": percent,
         "pixels": _pixels,
@@ -120,10 +121,6 @@ class _Renderer:
             receipt=receipt,
             bars=bars,
             first_bars=bars(demo, first),
-            model={
-                "parameters": count(demo.manifest["source"]["parameters"]),
-                "macs": count(demo.manifest["source"]["macs"]),
-            },
             words=Markup(to_html(demo.body_markdown)),
             data=page_data(demo, f"../assets/{self._asset(worker)}", receipt),
         )
@@ -168,7 +165,7 @@ class _Renderer:
         shared: dict[str, object] = {
             "site": self.site,
             "footer": self.footer,
-            "version": edgesite.__version__,
+            "version": __version__,
             "policy": _policy({}),
             "icon": "data:image/svg+xml;base64," + base64.b64encode(_ICON.encode()).decode(),
             "root": "../" * depth,
