@@ -54,7 +54,7 @@ _SMALLEST_NORMAL = 2.0**-1022
 
 @kernel("exp_of_sum", F64, high=F64, low=F64)
 def exp_of_sum(m: Mathematics, f: Function, high: Local, low: Local) -> Value:
-    """e^(high + low), |low| far below |high|: 0.9 ulp.
+    """e^(high + low), |low| far below |high|: 1 ulp.
 
     The scale is applied in two steps, so that subnormal results are rounded once.
     """
@@ -69,13 +69,13 @@ def exp_of_sum(m: Mathematics, f: Function, high: Local, low: Local) -> Value:
 
 @kernel("exp", F64, x=F64)
 def exp(m: Mathematics, f: Function, x: Local) -> Value:
-    """e^x: 0.9 ulp."""
+    """e^x: 1 ulp."""
     return m.call(f, "exp_of_sum", x, f.const(F64, 0.0))
 
 
 @kernel("expm1", F64, x=F64)
 def expm1(m: Mathematics, f: Function, x: Local) -> Value:
-    """e^x - 1 as 2^k ((e^r - 1) + (1 - 2^-k)), which cancels nothing."""
+    """e^x - 1 as 2^k ((e^r - 1) + (1 - 2^-k)), which cancels nothing: 1.5 ulp."""
     clipped = f.let(x.max(-40.0).min(710.0))
     k = f.let((clipped * LOG2_E).nearest())
     high, low = f.let(clipped - k * LN2_HIGH), f.let(k * LN2_LOW)
@@ -92,7 +92,7 @@ def expm1(m: Mathematics, f: Function, x: Local) -> Value:
 
 @kernel("sinh", F64, x=F64)
 def sinh(m: Mathematics, f: Function, x: Local) -> Value:
-    """(t + t / (t + 1)) / 2 with t = e^|x| - 1, and e^|x| / 2 where that is all of it."""
+    """(t + t / (t + 1)) / 2 with t = e^|x| - 1, or e^|x| / 2 where that is all: 2.1 ulp."""
     size = f.let(x.abs())
     with f.if_(size < 22.0):
         t = f.let(m.call(f, "expm1", size))
@@ -104,7 +104,7 @@ def sinh(m: Mathematics, f: Function, x: Local) -> Value:
 
 @kernel("cosh", F64, x=F64)
 def cosh(m: Mathematics, f: Function, x: Local) -> Value:
-    """(e^|x| + e^-|x|) / 2."""
+    """(e^|x| + e^-|x|) / 2: 1.4 ulp."""
     size = f.let(x.abs())
     with f.if_(size < 22.0):
         t = f.let(m.call(f, "exp", size))
@@ -123,7 +123,7 @@ def _large(m: Mathematics, f: Function, size: Local) -> Value:
 
 @kernel("tanh", F64, x=F64)
 def tanh(m: Mathematics, f: Function, x: Local) -> Value:
-    """T / (t + 2) with t = e^2|x| - 1; from 0.55 up 1 - 2 / (t + 2), which rounds less."""
+    """Divide t = e^2|x| - 1 by t + 2; from 0.55 up 1 - 2 / (t + 2): 2.1 ulp."""
     size = f.let(x.abs())
     t = f.let(m.call(f, "expm1", size + size))
     ratio = f.let((size < 0.55).select(t, 2.0) / (t + 2.0))
@@ -184,7 +184,7 @@ def log1p(m: Mathematics, f: Function, x: Local) -> Value:
 
 @kernel("asinh", F64, x=F64)
 def asinh(m: Mathematics, f: Function, x: Local) -> Value:
-    """log(|x| + sqrt(x^2 + 1)), by log1p; log(2|x|) for large x."""
+    """log(|x| + sqrt(x^2 + 1)), by log1p; log(2|x|) for large x: 1.6 ulp."""
     size = f.let(x.abs())
     with f.if_(size < 2.0**28):
         square = f.let(size * size)
@@ -195,7 +195,7 @@ def asinh(m: Mathematics, f: Function, x: Local) -> Value:
 
 @kernel("acosh", F64, x=F64)
 def acosh(m: Mathematics, f: Function, x: Local) -> Value:
-    """log(x + sqrt(x^2 - 1)), by log1p of t + sqrt(t (t + 2)) with t = x - 1."""
+    """log(x + sqrt(x^2 - 1)), by log1p of t + sqrt(t (t + 2)) with t = x - 1: 2.4 ulp."""
     with f.if_(x < 1.0):
         f.return_(math.nan)
     with f.if_(x < 2.0**28):
@@ -206,7 +206,7 @@ def acosh(m: Mathematics, f: Function, x: Local) -> Value:
 
 @kernel("atanh", F64, x=F64)
 def atanh(m: Mathematics, f: Function, x: Local) -> Value:
-    """log((1 + |x|) / (1 - |x|)) / 2, by log1p."""
+    """log((1 + |x|) / (1 - |x|)) / 2, by log1p: 1.6 ulp."""
     size = f.let(x.abs())
     double = f.let(size + size)
     rest = f.let(double / (1.0 - size))
@@ -216,7 +216,7 @@ def atanh(m: Mathematics, f: Function, x: Local) -> Value:
 
 @kernel("sigmoid", F64, x=F64)
 def sigmoid(m: Mathematics, f: Function, x: Local) -> Value:
-    """1 / (1 + e^-x), and e^x / (1 + e^x) for negative x, where nothing overflows."""
+    """1 / (1 + e^-x), and e^x / (1 + e^x) for negative x: 2.3 ulp."""
     small = f.let(m.call(f, "exp", -x.abs()))
     return (x < 0.0).select(small, 1.0) / (small + 1.0)
 
@@ -257,7 +257,7 @@ _ERFC = (
 
 @kernel("erf", F64, x=F64)
 def erf(m: Mathematics, f: Function, x: Local) -> Value:
-    """The error function: a polynomial up to 1, then 1 - e^(-x^2) times one; 1 from 6 up."""
+    """The error function: a polynomial up to 1, then 1 - e^(-x^2) times another: 1.5 ulp."""
     size = f.let(x.abs())
     with f.if_(size < 1.0):
         z = f.let(x * x)

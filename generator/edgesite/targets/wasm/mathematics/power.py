@@ -33,7 +33,7 @@ _FRACTION = (1 << 52) - 1
 
 @kernel("pow", F64, x=F64, y=F64)
 def pow(m: Mathematics, f: Function, x: Local, y: Local) -> Value:  # noqa: A001, the name in C
-    """X to the power y, e^(y log|x|) with a sign, as C's pow."""
+    """e^(y log|x|) with a sign, and the special cases of C: 1 ulp."""
     with f.if_((y == 0.0) | (x == 1.0)):
         f.return_(1.0)
     with f.if_((x != x) | (y != y)):
@@ -93,7 +93,7 @@ def _logarithm(m: Mathematics, f: Function, size: Local) -> tuple[Local, Local]:
 
 @kernel("fmod", F64, x=F64, y=F64)
 def fmod(m: Mathematics, f: Function, x: Local, y: Local) -> Value:
-    """X - n y with n = x / y toward zero: exact, with the sign of x.
+    """The rest of a division, x - n y with n = x / y toward zero: exact, with the sign of x.
 
     A long division of the mantissas as integers, eleven bits at a time.
     """
