@@ -103,7 +103,8 @@ def test_no_module_imports_a_private_name() -> None:
         f"{path.relative_to(PACKAGE)}: {module}"
         for path in MODULES
         for module in imports_of(path)
-        if module.startswith("edgesite.") and module.split(".")[-1].startswith("_")
+        if module.startswith("edgesite.")
+        and module.split(".")[-1].startswith("_")
         and module.split(".")[-1] not in ("__version__",)
     ]
 

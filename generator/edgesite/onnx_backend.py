@@ -15,11 +15,16 @@ from numpy.typing import NDArray
 from onnx.backend.base import Backend, BackendRep
 
 import edgesite.compiler
-from edgesite.errors import UnsupportedError, UnsupportedShapeError, UnsupportedTypeError
+from edgesite.errors import (
+    ProblemsError,
+    UnsupportedError,
+    UnsupportedShapeError,
+    UnsupportedTypeError,
+)
 from edgesite.targets.artifacts import CompiledModel
 
 
-class Representation(BackendRep):  # type: ignore[misc]
+class Representation(BackendRep):
     """A model that is compiled for the shapes it is first run with."""
 
     def __init__(self, model: onnx.ModelProto) -> None:
@@ -28,25 +33,30 @@ class Representation(BackendRep):  # type: ignore[misc]
         self._names = [v.name for v in model.graph.input if v.name not in initialised]
         self._compiled: dict[object, CompiledModel] = {}
 
-    def run(self, inputs: Sequence[Any], **kwargs: Any) -> list[NDArray[Any]]:
+    def run(self, inputs: Sequence[Any], **kwargs: Any) -> tuple[NDArray[Any], ...]:
         """The outputs, in the order of the graph."""
         del kwargs
-        feeds = {
-            name: _array(value) for name, value in zip(self._names, inputs, strict=False)
-        }
-        compiled = self._compile(feeds)
+        feeds = {name: _array(value) for name, value in zip(self._names, inputs, strict=False)}
+        try:
+            compiled = self._compile(feeds)
+        except ProblemsError as error:
+            if not any(isinstance(problem, UnsupportedError) for problem in error.problems):
+                raise
+            raise UnsupportedError(str(error)) from error
         wanted = [info.name for info in compiled.manifest.inputs]
         results = compiled.run({name: feeds[name] for name in wanted})
-        return [results[info.name] for info in compiled.manifest.outputs]
+        return tuple(results[info.name] for info in compiled.manifest.outputs)
 
     def _compile(self, feeds: dict[str, NDArray[Any]]) -> CompiledModel:
         shapes = {name: array.shape for name, array in feeds.items()}
-        key = tuple(sorted(shapes.items()))
+        key: tuple[object, ...] = tuple(sorted(shapes.items()))
         if key not in self._compiled:
             try:
                 self._compiled[key] = edgesite.compiler.compile(self._model, shapes)
             except UnsupportedShapeError:
-                constants = {n: a for n, a in feeds.items() if a.dtype.kind in "iub" and a.size < 64}
+                constants = {
+                    n: a for n, a in feeds.items() if a.dtype.kind in "iub" and a.size < 64
+                }
                 if not constants:
                     raise
                 key = (*key, *((n, a.tobytes()) for n, a in constants.items()))
@@ -56,7 +66,7 @@ class Representation(BackendRep):  # type: ignore[misc]
         return self._compiled[key]
 
 
-class EdgesiteBackend(Backend):  # type: ignore[misc]
+class EdgesiteBackend(Backend):
     """Compiles models and runs the shipped bytes under wasmtime."""
 
     @classmethod
@@ -75,6 +85,3 @@ def _array(value: Any) -> NDArray[Any]:
     if value is None or isinstance(value, list | dict):
         raise UnsupportedTypeError("sequences, maps and optionals are not supported")
     return np.asarray(value)
-
-
-__all__ = ["EdgesiteBackend", "UnsupportedError"]

@@ -56,10 +56,10 @@ def contraction(node: Reduce, constants: Container[Value] = ()) -> Contraction |
         return None
     if not node.body.dtype.is_float:
         return None
-    sides = [_read(node.body.a), _read(node.body.b)]
-    if sides[0] is None or sides[1] is None:
+    first, second = _read(node.body.a), _read(node.body.b)
+    if first is None or second is None:
         return None
-    (left, left_guarded), (right, right_guarded) = sides
+    (left, left_guarded), (right, right_guarded) = first, second
     if left.value in constants and right.value not in constants:
         left, left_guarded, right, right_guarded = right, right_guarded, left, left_guarded
     if right_guarded or left.value.dtype is not right.value.dtype:
@@ -85,7 +85,11 @@ def _read(expr: Expr) -> tuple[Load, bool] | None:
         case Load() if is_affine(expr):
             return expr, False
         case Select(a=Load() as load, b=Const(value=value)) if value == 0:
-            if is_affine(load) and not expr.condition.loads and is_bounds_check(expr.condition, load):
+            if (
+                is_affine(load)
+                and not expr.condition.loads
+                and is_bounds_check(expr.condition, load)
+            ):
                 return load, True
     return None
 

@@ -39,12 +39,17 @@ class DType(Enum):
             return cls(name)
         except ValueError:
             known = ", ".join(member.value for member in cls)
-            raise UnsupportedTypeError(f"dtype {name}: not supported; supported are {known}") from None
+            raise UnsupportedTypeError(
+                f"dtype {name}: not supported; supported are {known}"
+            ) from None
 
     @property
     def numpy(self) -> np.dtype[np.generic]:
         """The numpy dtype of stored elements."""
-        return np.dtype(ml_dtypes.bfloat16 if self is DType.BFLOAT16 else self.value)
+        dtype: np.dtype[np.generic] = np.dtype(
+            ml_dtypes.bfloat16 if self is DType.BFLOAT16 else self.value
+        )
+        return dtype
 
     @property
     def size_bytes(self) -> int:

@@ -16,14 +16,15 @@ from typing import Any
 from edgesite.errors import InternalError
 from edgesite.ir.dtypes import INDEX, DType
 
-UNARY = frozenset(
-    """neg abs sign not bit_not floor ceil round trunc sqrt exp expm1 log log1p sin cos tan asin acos
-    atan sinh cosh tanh asinh acosh atanh erf isnan isinf sigmoid""".split()
-)
-ARITHMETIC = frozenset(
-    "add sub mul div floordiv mod rem pow min max and or xor shl shr copysign".split()
-)
-COMPARISONS = frozenset("eq ne lt le gt ge".split())
+_UNARY = """
+neg abs sign not bit_not floor ceil round trunc sqrt exp expm1 log log1p sin cos tan asin acos
+atan sinh cosh tanh asinh acosh atanh erf isnan isinf sigmoid
+"""
+_ARITHMETIC = "add sub mul div floordiv mod rem pow min max and or xor shl shr copysign"
+
+UNARY = frozenset(_UNARY.split())
+ARITHMETIC = frozenset(_ARITHMETIC.split())
+COMPARISONS = frozenset({"eq", "ne", "lt", "le", "gt", "ge"})
 
 
 @dataclass(frozen=True)
@@ -126,7 +127,7 @@ class Expr:
     @cached_property
     def axes(self) -> frozenset[int]:
         """The numbers of the axes this expression depends on."""
-        return frozenset().union(*(operand.axes for operand in self.operands))
+        return frozenset(axis for operand in self.operands for axis in operand.axes)
 
     @cached_property
     def loads(self) -> tuple[Load, ...]:
@@ -139,7 +140,7 @@ Operand = Expr | int | float | bool
 
 def _cached_hash(cls: type[Any]) -> type[Any]:
     """Let instances remember their hash: trees are hashed often and never change."""
-    structural = cls.__hash__
+    structural: Any = cls.__hash__
 
     def remembered(self: Any) -> int:
         found = self.__dict__.get("_hash")
@@ -180,6 +181,7 @@ class Axis(Expr):
 
     @cached_property
     def axes(self) -> frozenset[int]:
+        """The axis itself."""
         return frozenset({self.number})
 
 
@@ -193,10 +195,12 @@ class Load(Expr):
 
     @cached_property
     def operands(self) -> tuple[Expr, ...]:
+        """The indices."""
         return self.index
 
     @cached_property
     def loads(self) -> tuple[Load, ...]:
+        """The read itself, and those in its indices."""
         inner = [load for expr in self.index for load in expr.loads]
         return tuple(dict.fromkeys([self, *inner]))
 
@@ -211,6 +215,7 @@ class Unary(Expr):
 
     @cached_property
     def operands(self) -> tuple[Expr, ...]:
+        """What it is made of."""
         return (self.x,)
 
 
@@ -225,6 +230,7 @@ class Binary(Expr):
 
     @cached_property
     def operands(self) -> tuple[Expr, ...]:
+        """What it is made of."""
         return (self.a, self.b)
 
 
@@ -239,6 +245,7 @@ class Select(Expr):
 
     @cached_property
     def operands(self) -> tuple[Expr, ...]:
+        """What it is made of."""
         return (self.condition, self.a, self.b)
 
 
@@ -251,6 +258,7 @@ class Cast(Expr):
 
     @cached_property
     def operands(self) -> tuple[Expr, ...]:
+        """What it is made of."""
         return (self.x,)
 
 

@@ -80,6 +80,7 @@ class Reduce(Node):
 
     @property
     def expressions(self) -> tuple[Expr, ...]:
+        """The body, and what else the primitive evaluates."""
         finish = () if self.finish is None else (self.finish,)
         return (self.body, *finish, *(self.store or ()))
 
@@ -125,6 +126,7 @@ class Scatter(Node):
 
     @property
     def expressions(self) -> tuple[Expr, ...]:
+        """The body, and what else the primitive evaluates."""
         base = () if self.base is None else (self.base,)
         return (*base, *self.where, self.body)
 

@@ -113,7 +113,7 @@ def bounds(expr: Expr) -> Bounds:
             return int(low // divisor), int(high // divisor)
         case Binary(op="mod", a=a, b=Const(value=divisor)) if divisor > 0:
             low, high = bounds(a)
-            return (low, high) if 0 <= low and high < divisor else (0, int(divisor) - 1)
+            return (low, high) if low >= 0 and high < divisor else (0, int(divisor) - 1)
         case Binary(op="min", a=a, b=b):
             (a_low, a_high), (b_low, b_high) = bounds(a), bounds(b)
             return min(a_low, b_low), min(a_high, b_high)
@@ -138,7 +138,9 @@ def _divide(a: Expr, divisor: int) -> Expr:
         return whole.plus(linear(_divide(coarse.expression(), divisor // unit))).expression()
     inner = rest.expression()
     match inner:
-        case Binary(op="floordiv", a=x, b=Const(value=first)) if not (whole.terms or whole.constant):
+        case Binary(op="floordiv", a=x, b=Const(value=first)) if not (
+            whole.terms or whole.constant
+        ):
             return _divide(x, int(first) * divisor)
     return whole.plus(Linear(((inner // divisor, 1),), 0)).expression()
 
@@ -165,7 +167,7 @@ def _scales(sum_: Linear, divisor: int) -> Iterator[tuple[int, Linear, Linear]]:
     for unit in sorted(units - {1}, reverse=True):
         coarse, fine = _split(sum_, unit)
         low, high = fine.bounds
-        if coarse.terms and 0 <= low and high < unit:
+        if coarse.terms and low >= 0 and high < unit:
             yield unit, coarse, fine
 
 
@@ -203,8 +205,8 @@ def _rule(e: Expr) -> Expr | None:
     match e:
         case Axis(extent=1):
             return index(0)
-        case Binary(dtype=DType.INT32, op="add" | "sub" | "mul") | Unary(
-            dtype=DType.INT32, op="neg"
+        case (
+            Binary(dtype=DType.INT32, op="add" | "sub" | "mul") | Unary(dtype=DType.INT32, op="neg")
         ):
             return linear(e).expression()
         case Binary(dtype=DType.INT32, op="floordiv", b=Const(value=divisor)) if divisor > 0:

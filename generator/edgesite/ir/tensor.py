@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TypeGuard
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -277,10 +276,6 @@ class Tensor:
 TensorLike = Tensor | int | float | bool
 
 
-def _is_tensor(x: TensorLike) -> TypeGuard[Tensor]:
-    return isinstance(x, Tensor)
-
-
 def _axes(shape: Sequence[int]) -> list[Expr]:
     return [Axis(INDEX, number, int(extent)) for number, extent in enumerate(shape)]
 
@@ -312,11 +307,11 @@ def elementwise(function: Callable[..., Expr], *tensors: Tensor) -> Tensor:
 
 
 def _arithmetic(op: str, a: TensorLike, b: TensorLike) -> Tensor:
-    if _is_tensor(a) and _is_tensor(b):
+    if isinstance(a, Tensor) and isinstance(b, Tensor):
         return elementwise(lambda x, y: binary(op, x, y), a, b)
-    if _is_tensor(a):
+    if isinstance(a, Tensor) and not isinstance(b, Tensor):
         return elementwise(lambda x: binary(op, x, b), a)
-    if _is_tensor(b):
+    if isinstance(b, Tensor) and not isinstance(a, Tensor):
         return elementwise(lambda x: binary(op, a, x), b)
     raise InternalError(f"{op} of two numbers")
 

@@ -77,14 +77,18 @@ def format_node(node: Node) -> str:
             if node.finish is not None:
                 text += f"; then {format_expr(node.finish)}"
             if node.store is not None:
-                text += f"; at [{', '.join(map(format_expr, node.store))}] of {list(node.iteration)}"
+                text += (
+                    f"; at [{', '.join(map(format_expr, node.store))}] of {list(node.iteration)}"
+                )
         case Scan():
             flags = " exclusive" * node.exclusive + " reverse" * node.reverse
             text = f"scan {node.combine}{flags} along {axis_name(node.axis)}: {body}"
         case Scatter():
             base = "" if node.base is None else format_expr(node.base)
             where = ", ".join(map(format_expr, node.where))
-            text = f"scatter {node.combine} into {base} over {list(node.extent)} at [{where}]: {body}"
+            text = (
+                f"scatter {node.combine} into {base} over {list(node.extent)} at [{where}]: {body}"
+            )
         case _:
             text = body
     origin = f"  # {node.origin}" if node.origin else ""

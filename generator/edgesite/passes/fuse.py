@@ -92,7 +92,7 @@ def _inlined(node: Node, producer: Map, graph: Graph) -> Node:
     fused = rewrite_node(node, change)
     if sum(1 for expr in fused.expressions for _ in walk(expr)) > LARGEST_BODY:
         return node
-    if isinstance(node, Reduce):
+    if isinstance(node, Reduce) and isinstance(fused, Reduce):
         was_product = contraction(node, graph.settled) is not None
         if was_product and contraction(fused, graph.settled) is None:
             return node
@@ -168,9 +168,7 @@ def _reads_in_place(node: Map, value: Value) -> bool:
     reads = [load for load in node.body.loads if load.value == value]
     if node.output.shape != value.shape:
         return False
-    own = tuple(
-        simplify(Axis(INDEX, number, extent)) for number, extent in enumerate(value.shape)
-    )
+    own = tuple(simplify(Axis(INDEX, number, extent)) for number, extent in enumerate(value.shape))
     return len(reads) == 1 and reads[0].index == own
 
 

@@ -1,0 +1,1 @@
+"""Targets: how primitives become code, and the form in which code ships."""

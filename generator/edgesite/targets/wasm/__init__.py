@@ -1,0 +1,1 @@
+"""The WebAssembly target: loop nests, kernels, modules."""

@@ -217,9 +217,7 @@ def _split(
     return places
 
 
-def _packed(
-    right: Load, product: Contraction, kernel: ContractKernel, array: Array
-) -> Array:
+def _packed(right: Load, product: Contraction, kernel: ContractKernel, array: Array) -> Array:
     """Panels of a constant, by strides: no element is looked at one by one."""
     source = np.ascontiguousarray(array)
     address = linear(Layout.row_major(source.shape).address(right.index))
@@ -238,9 +236,7 @@ def _packed(
     padding = [(0, 0)] * merged.ndim
     padding[count] = (0, panels * kernel.panel - kernel.columns.extent)
     padded = np.pad(merged, padding) if any(padding[count]) else merged
-    split = padded.reshape(
-        *merged.shape[:count], panels, kernel.panel, *merged.shape[count + 1 :]
-    )
+    split = padded.reshape(*merged.shape[:count], panels, kernel.panel, *merged.shape[count + 1 :])
     return np.ascontiguousarray(np.moveaxis(split, count + 1, -1))
 
 
@@ -285,13 +281,13 @@ class _Emission:
         whole, rest = divmod(kernel.columns.extent, kernel.panel)
         if whole:
             with f.loop(0, whole) as number:
-                panel = f.let(right + number * panel_bytes)
                 column = f.let(number * kernel.panel)
+                panel = f.let(right + number * panel_bytes)
                 self._rows(moved(f, at, kernel.columns, column), panel, kernel.panel)
         if rest:
+            behind = f.const(I32, whole * kernel.panel)
             panel = f.let(right + whole * panel_bytes)
-            column = f.const(I32, whole * kernel.panel)
-            self._rows(moved(f, at, kernel.columns, column), panel, rest)
+            self._rows(moved(f, at, kernel.columns, behind), panel, rest)
 
     def _rows(self, at: list[Wasm], panel: Wasm, columns: int) -> None:
         """All rows of a panel, tile by tile."""
@@ -318,8 +314,7 @@ class _Emission:
         kernel, f = self.kernel, self.f
         vectors = -(-columns // LANES)
         sums = [
-            [kernel.epilogue.start(f, at, vector) for vector in range(vectors)]
-            for _ in range(rows)
+            [kernel.epilogue.start(f, at, vector) for vector in range(vectors)] for _ in range(rows)
         ]
         right = f.local(I32, panel)
         *around, last = kernel.inner or (Loop(1, (0,), ()),)
@@ -337,9 +332,7 @@ class _Emission:
             offsets = [row * step for step in steps]
             for vector, total in enumerate(line):
                 width = min(LANES, columns - vector * LANES)
-                kernel.epilogue.store(
-                    self.scalars, total, at, offsets, vector=vector, width=width
-                )
+                kernel.epilogue.store(self.scalars, total, at, offsets, vector=vector, width=width)
 
     def _multiply(self, sums: list[list[Local]], left: Wasm, right: Wasm, step: int) -> None:
         """One step along the inner axes: an outer product added to the tile."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from itertools import product
+from itertools import pairwise, product
 from math import inf, prod
 
 import numpy as np
@@ -97,7 +97,7 @@ def boxes(body: Expr, shape: Sequence[int]) -> Iterator[tuple[tuple[int, ...], t
         if count * (len(ends) - 1) > MOST_BOXES:
             ends = [0, extent]
         count *= len(ends) - 1
-        segments.append([(a, b - a) for a, b in zip(ends, ends[1:], strict=False)])
+        segments.append([(a, b - a) for a, b in pairwise(ends)])
     for box in product(*segments):
         yield tuple(start for start, _ in box), tuple(extent for _, extent in box)
 
@@ -106,9 +106,9 @@ def _thresholds(condition: Expr) -> Iterator[tuple[int, int]]:
     """Axes and positions from which on comparisons in a condition have another outcome."""
     for e in walk(condition):
         match e:
-            case Binary(op="lt" | "ge" as op, a=a, b=Const(value=limit)) if not a.loads:
+            case Binary(op="lt" | "ge", a=a, b=Const(value=limit)) if not a.loads:
                 pass
-            case Binary(op="le" | "gt" as op, a=a, b=Const(value=limit)) if not a.loads:
+            case Binary(op="le" | "gt", a=a, b=Const(value=limit)) if not a.loads:
                 limit = limit + 1
             case _:
                 continue
@@ -125,7 +125,9 @@ def _box(
     _watch(nest, output, position, body)
     nest.shared = shared_in(body)
     axes = _in_memory_order(nest, output, position, extents)
-    lane = axes[-1] if axes and _has_lanes(nest, output, position, body, axes[-1], extents) else None
+    lane = (
+        axes[-1] if axes and _has_lanes(nest, output, position, body, axes[-1], extents) else None
+    )
     with _loops(nest, [axis for axis in axes if axis != lane], extents) as inner:
         if lane is None:
             _put(inner, output, position, inner.scalar(body))
@@ -174,9 +176,7 @@ def _in_memory_order(
     nest: Nest, output: Value, position: tuple[Expr, ...], extents: Sequence[int]
 ) -> list[int]:
     """The axes from the one that takes the largest steps through the output to the smallest."""
-    strides = {
-        axis: nest.stride(output, position, axis) or 0 for axis in range(len(extents))
-    }
+    strides = {axis: nest.stride(output, position, axis) or 0 for axis in range(len(extents))}
     return sorted(range(len(extents)), key=lambda axis: (-strides[axis], axis))
 
 
@@ -211,7 +211,9 @@ def _reduce(nest: Nest, node: Reduce) -> None:
                 with outer.loop(lane, whole, extents[lane]) as one:
                     _scalar_reduction(one, node, finish, inner_axes, extents)
         return
-    across = inner_axes[-1] if inner_axes and _reduces_across(nest, node, inner_axes, extents) else -1
+    across = (
+        inner_axes[-1] if inner_axes and _reduces_across(nest, node, inner_axes, extents) else -1
+    )
     with _loops(nest, axes, extents) as point:
         if across >= 0:
             _horizontal(point, node, finish, inner_axes, extents)
@@ -342,8 +344,8 @@ def _position_of_extremum(
     dtype = node.body.dtype
     best = f.local(compute_type(dtype), scalars.constant(dtype, identity(node.combine, dtype)))
     place = f.local(compute_type(DType.INT64), 0)
-    order = ("ge" if node.last else "gt") if node.combine == "argmax" else (
-        "le" if node.last else "lt"
+    order = (
+        ("ge" if node.last else "gt") if node.combine == "argmax" else ("le" if node.last else "lt")
     )
     with nest.loop(inner_axes[0], 0, extents[inner_axes[0]]) as inner:
         number = inner.scalars.f.let(inner.scalar(Axis(INDEX, inner_axes[0], extents[-1])))
@@ -381,7 +383,7 @@ def identity(combine: str, dtype: DType) -> float:
         return -inf if least else inf
     if dtype is DType.BOOL:
         return int(not least)
-    limits = np.iinfo(dtype.numpy)
+    limits = np.iinfo(dtype.value)
     return int(limits.min if least else limits.max)
 
 
@@ -396,9 +398,7 @@ def _scan(nest: Nest, node: Scan) -> None:
     if node.reverse:
         along = simplify((extent - 1) - along)
     turned = {node.axis: along}
-    position = tuple(
-        along if k == node.axis else Axis(INDEX, k, n) for k, n in enumerate(shape)
-    )
+    position = tuple(along if k == node.axis else Axis(INDEX, k, n) for k, n in enumerate(shape))
     turned_node = Scan(
         node.output, simplify(substitute_axes(node.body, turned)), "", node.axis, node.combine
     )
@@ -435,7 +435,7 @@ def _scatter(nest: Nest, node: Scatter) -> None:
         place for place in node.where if place.loads
     )
     with _loops(update, range(len(node.extent)), node.extent) as point:
-        inside = const(True, DType.BOOL)
+        inside: Expr = const(True, DType.BOOL)
         for place, extent in zip(node.where, node.output.shape, strict=True):
             inside = simplify(inside & (place >= 0) & (place < extent))
         with f.if_(point.scalar(inside)):

@@ -72,9 +72,11 @@ def _function(
     module: Module, mathematics: Mathematics, step: Step, number: int, *, relaxed: bool
 ) -> Function:
     count = len(step.reads) + len(step.writes)
-    parameters = {f"p{k}": I32 for k in range(count)} | {"warm": I32}
-    with module.function(f"k{number}_{step.kernel.name}", **parameters) as (f, *arguments):
+    parameters = dict.fromkeys([*(f"p{k}" for k in range(count)), "warm"], I32)
+    name = f"k{number}_{step.kernel.name}"
+    with module.function(name, **parameters) as (f, *arguments):  # type: ignore[arg-type]
         *pointers, warm = arguments
         with f.skip_loop(warm):
             step.kernel.emit(Scalars(f, mathematics), tuple(pointers), relaxed=relaxed)
-    return f
+    made: Function = f
+    return made

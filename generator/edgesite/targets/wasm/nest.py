@@ -113,8 +113,8 @@ class Nest:
         offset = cursor.offset
         for term, coefficient in ready:
             step = self.index(term)
-            if isinstance(step, int):
-                offset += step * coefficient * cursor.item_bytes
+            if not isinstance(step, Wasm):
+                offset += int(step) * coefficient * cursor.item_bytes
             else:
                 pointer = pointer + _times(step, coefficient * cursor.item_bytes)
         if offset != cursor.offset and not 0 <= offset < LARGEST_OFFSET:
@@ -129,7 +129,7 @@ class Nest:
         cursor = self.cursors[value, tuple(position)]
         pointer = cursor.pointer
         for term, coefficient in cursor.rest.terms:
-            step = self.index(term)
+            step = self._value(self.index(term))
             pointer = pointer + _times(step, coefficient * cursor.item_bytes)
         return pointer, cursor.offset
 
@@ -156,7 +156,7 @@ class Nest:
             made = self._index(expr)
             if isinstance(made, int):
                 return made
-            found = self.known[expr] = self.scalars.f.let(made)
+            found = self.known[expr] = self.scalars.f.let(self._value(made))
         return found
 
     def _index(self, expr: Expr) -> Operand:
@@ -167,11 +167,11 @@ class Nest:
                     return self._pair(expr)
                 return self._sum(sum_)
             case Binary(op="floordiv" | "mod", b=Const(value=divisor)) if divisor > 0:
-                a = self.index(expr.a)
-                if isinstance(a, int):
-                    return a // int(divisor) if expr.op == "floordiv" else a % int(divisor)
+                a, by = self.index(expr.a), int(divisor)
+                if not isinstance(a, Wasm):
+                    return a // by if expr.op == "floordiv" else a % by
                 if bounds(expr.a)[0] >= 0:
-                    return a.div_u(int(divisor)) if expr.op == "floordiv" else a.rem_u(int(divisor))
+                    return a.div_u(by) if expr.op == "floordiv" else a.rem_u(by)
         return self.scalar(expr)
 
     def _pair(self, expr: Binary) -> Wasm:
@@ -257,7 +257,7 @@ def costs_a_call(expr: Expr) -> bool:
     )
 
 
-def _times(x: Operand, factor: int) -> Wasm:
+def _times(x: Wasm, factor: int) -> Wasm:
     """A product with a known factor; powers of two are left to the engine."""
     return x if factor == 1 else x * factor
 

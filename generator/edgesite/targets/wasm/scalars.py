@@ -15,10 +15,10 @@ from edgesite.ir import DType
 from edgesite.targets.wasm.mathematics import Mathematics
 from edgesite.wasm import F32, F64, I32, I64, Function, Operand, Type, Value
 
-FUNCTIONS = frozenset(
-    """exp expm1 log log1p sin cos tan asin acos atan sinh cosh tanh asinh acosh atanh erf
-    sigmoid""".split()
-)
+_FUNCTIONS = """
+exp expm1 log log1p sin cos tan asin acos atan sinh cosh tanh asinh acosh atanh erf sigmoid
+"""
+FUNCTIONS = frozenset(_FUNCTIONS.split())
 """Unary operations that are functions of several instructions."""
 
 _WIDE = {DType.INT64, DType.UINT64}
@@ -197,8 +197,8 @@ class Scalars:
             case "floordiv":
                 if unsigned:
                     return self._integer_binary("div", dtype, a, b)
-                rest = self._integer_binary("mod", dtype, a, b)
-                return self._integer_binary("div", dtype, a - rest, b)
+                whole = a - self._integer_binary("mod", dtype, a, b)
+                return self._integer_binary("div", dtype, whole, b)
             case "pow":
                 return self._integer_power(dtype, a, b)
         raise InternalError(f"{op} of {dtype}")

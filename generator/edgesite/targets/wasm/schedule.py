@@ -16,6 +16,9 @@ from edgesite.targets.wasm import contract, depthwise, winograd
 from edgesite.targets.wasm.kernels import BorderKernel, Step, loop_step
 from edgesite.targets.wasm.module import Placement
 
+KERNELS = (winograd.steps, contract.steps, depthwise.steps)
+"""Ways to compute a contraction, the fastest first; the generic loops know all others."""
+
 FIRST_BYTE = 1024
 """Below lies nothing, so that a pointer gone wrong does not hit weights."""
 
@@ -58,8 +61,8 @@ def _steps(
 ) -> list[Step]:
     product = contraction(node, graph.settled) if isinstance(node, Reduce) else None
     if isinstance(node, Reduce) and product is not None:
-        for kernel in (winograd, contract, depthwise):
-            made = kernel.steps(node, product, layouts, constants)
+        for steps in KERNELS:
+            made = steps(node, product, layouts, constants)
             if made is not None:
                 return made
     return [loop_step(node, layouts)]
@@ -76,9 +79,9 @@ def _aliases(graph: Graph, layouts: Mapping[Value, Layout]) -> dict[Value, Value
             continue
         axes = [Axis(INDEX, k, extent) for k, extent in enumerate(output.shape)]
         there = layouts[source].address(node.body.index)
-        if there == layouts[output].address(axes) and layouts[output].size <= layouts[source].size:
-            if not layouts[output].has_halo:
-                aliases[output] = aliases.get(source, source)
+        fits = layouts[output].size <= layouts[source].size and not layouts[output].has_halo
+        if fits and there == layouts[output].address(axes):
+            aliases[output] = aliases.get(source, source)
     return aliases
 
 
@@ -102,7 +105,7 @@ def _placed(
     ]
     weights, offsets, arena = _weights(steps, graph, layouts, constants)
     preparation, steps = _divided(steps, constants)
-    lives: dict[Value, tuple[int, int]] = {value: (-1, -1) for value in graph.inputs}
+    lives: dict[Value, tuple[int, int]] = dict.fromkeys(graph.inputs, (-1, -1))
     for step in preparation:
         lives |= {value: (-1, len(steps)) for value in (*step.reads, *step.writes)}
     lives = {value: life for value, life in lives.items() if value not in constants}
@@ -128,9 +131,7 @@ def _placed(
     return Schedule(tuple(preparation), tuple(steps), weights, placement)
 
 
-def _divided(
-    steps: list[Step], constants: Mapping[Value, Array]
-) -> tuple[list[Step], list[Step]]:
+def _divided(steps: list[Step], constants: Mapping[Value, Array]) -> tuple[list[Step], list[Step]]:
     """The steps that only follow from constants, and those of every run."""
     known, changing = set(constants), set[Value]()
     once: list[Step] = []

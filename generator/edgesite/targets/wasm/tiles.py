@@ -126,9 +126,7 @@ def halo_covers(product: Contraction, layouts: Mapping[Value, Layout]) -> bool:
 class Plan:
     """Turns the axes of a contraction into loops."""
 
-    def __init__(
-        self, node: Reduce, product: Contraction, layouts: Mapping[Value, Layout]
-    ) -> None:
+    def __init__(self, node: Reduce, product: Contraction, layouts: Mapping[Value, Layout]) -> None:
         self.product = product
         self.finish = node.finish if node.finish is not None else Result(DType.FLOAT32)
         self.loads = tuple(dict.fromkeys(self.finish.loads))
