@@ -5,7 +5,7 @@
 // constant UPLOAD in the source, and what it turns off is left out.
 
 import { spawnSync } from "node:child_process";
-import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -13,7 +13,7 @@ const theme = dirname(fileURLToPath(import.meta.url));
 const root = dirname(theme);
 const target = join(root, "generator", "edgesite", "bundles");
 const esbuild = process.env.EDGESITE_ESBUILD || join(root, "node_modules", ".bin", "esbuild");
-const { options, entries, copies } = JSON.parse(readFileSync(join(theme, "bundle.json"), "utf8"));
+const { options, entries } = JSON.parse(readFileSync(join(theme, "bundle.json"), "utf8"));
 
 /** All subsets, each in the order of `names`: ["a", "b"] has [], ["a"], ["b"], ["a", "b"]. */
 const subsets = (names) =>
@@ -38,7 +38,4 @@ for (const [name, { source, suffix, switches = [] }] of Object.entries(entries))
     if (error) console.error(`${esbuild}: ${error.message}; run npm ci first`);
     if (status !== 0) process.exit(1);
   }
-}
-for (const [name, source] of Object.entries(copies)) {
-  copyFileSync(join(theme, source), join(target, name));
 }

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
 
 from edgesite.site.assets import theme_folder
+from edgesite.targets.declarations import declare
+from edgesite.targets.manifest import Manifest, TensorInfo
+from tests.runtime.tiny import manifest_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -15,16 +19,12 @@ if TYPE_CHECKING:
 ROOT = theme_folder().parent
 TYPESCRIPT = ROOT / "node_modules" / ".bin" / "tsc"
 
-DECLARATIONS = {
-    "__EDGESITE_INPUTS__": '  readonly "my input": Float32Array; // 1x3x32x32',
-    "__EDGESITE_OUTPUTS__": '  readonly "ids": BigInt64Array; // 1x5',
-}
-
 RIGHT = """
 import { load } from "./model.js";
 const model = await load({ worker: false, target: "simd", onProgress: (n, of) => void (n / of) });
-const { ids } = await model.run({ "my input": new Float32Array(3072) });
-const first: bigint = ids[0]!;
+const feeds = { "my input": new Float32Array(3072), ids: new BigInt64Array(5) };
+const { ids_out } = await model.run(feeds);
+const first: bigint = ids_out[0]!;
 const shape: readonly number[] = model.info.inputs[0]!.shape;
 await model.close();
 export { first, shape };
@@ -51,37 +51,32 @@ def test_the_sources_are_well_typed(project: str) -> None:
 
 @pytest.fixture
 def user(tmp_path: Path) -> Path:
-    text = (theme_folder() / "runtime" / "model.d.ts.in").read_text()
-    for name, lines in DECLARATIONS.items():
-        text = text.replace(name, lines)
-    (tmp_path / "model.d.ts").write_text(text)
+    manifest = manifest_of({"my input": ("float32", (1, 3, 32, 32)), "ids": ("int64", (1, 5))})
+    places = {
+        key: [TensorInfo(**place) for place in manifest[key]] for key in ("inputs", "outputs")
+    }
+    # The rest of a manifest has no part in the types.
+    (tmp_path / "model.d.ts").write_text(declare(Manifest.model_construct(**places)))
+    options = {"target": "es2022", "module": "esnext", "moduleResolution": "bundler"}
+    strict = {"strict": True, "noUncheckedIndexedAccess": True, "lib": ["es2022"], "types": []}
+    config = {"compilerOptions": options | strict, "files": ["user.ts"]}
+    (tmp_path / "tsconfig.json").write_text(json.dumps(config))
     return tmp_path / "user.ts"
-
-
-OPTIONS = [
-    "--ignoreConfig",
-    "--strict",
-    "--noUncheckedIndexedAccess",
-    "--target=es2022",
-    "--lib=es2022",
-    "--module=esnext",
-    "--moduleResolution=bundler",
-]
 
 
 def test_a_model_is_used_with_its_types(user: Path) -> None:
     user.write_text(RIGHT)
 
-    assert check(*OPTIONS, user).stdout == ""
+    assert check("-p", user.parent).stdout == ""
 
 
 @pytest.mark.parametrize(
     ("right", "wrong", "message"),
     [
-        ('"my input"', "typo", "'typo' does not exist"),
+        ('"my input"', "typo", "is missing in type"),
         ("Float32Array(3072)", "Int8Array(3072)", "not assignable to type 'Float32Array"),
         ('"simd"', '"gpu"', "not assignable to type 'Target"),
-        ("ids[0]", "ids.nothing", "'nothing' does not exist"),
+        ("ids_out[0]", "ids_out.nothing", "'nothing' does not exist"),
     ],
 )
 def test_the_types_of_a_model_catch_mistakes(
@@ -89,4 +84,4 @@ def test_the_types_of_a_model_catch_mistakes(
 ) -> None:
     user.write_text(RIGHT.replace(right, wrong))
 
-    assert message in check(*OPTIONS, user).stdout
+    assert message in check("-p", user.parent).stdout

@@ -20,7 +20,7 @@ PREBUILT = {
     "page-draw-upload.js": "draw and upload",
     "worker.js": "worker",
     "site.css": "style",
-    "model.d.ts.in": "no bundle",
+    "model.js": "no asset of pages",
 }
 
 
@@ -150,7 +150,6 @@ def test_a_syntax_error_is_reported_with_its_file(tmp_path: Path) -> None:
 
 def test_bundles_of_a_checkout_come_from_npm_run_bundle() -> None:
     assert (bundles_folder() / "model.js").is_file()
-    assert (bundles_folder() / "model.d.ts.in").is_file()
 
 
 def test_esbuild_is_found_where_the_variable_says(

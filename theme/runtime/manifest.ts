@@ -5,9 +5,9 @@
 
 export type Target = "simd" | "relaxed";
 
-/** numpy's names; float16 travels as its raw bits, bool as one byte. */
+/** numpy's names; float16 and bfloat16 travel as their raw bits, bool as one byte. */
 export type DType =
-  | "float16" | "float32" | "float64"
+  | "bfloat16" | "float16" | "float32" | "float64"
   | "int8" | "int16" | "int32" | "int64"
   | "uint8" | "uint16" | "uint32" | "uint64"
   | "bool";
