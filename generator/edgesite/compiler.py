@@ -25,6 +25,7 @@ from edgesite.targets.wasm.schedule import FIRST_BYTE, Schedule, make_schedule, 
 if TYPE_CHECKING:
     import onnx
 
+
 def compile(  # noqa: A001 - the name users expect: edgesite.compile(model)
     model: str | os.PathLike[str] | bytes | onnx.ModelProto,
     shapes: Mapping[str, Sequence[int] | int] | None = None,
@@ -72,9 +73,7 @@ def _source(static: StaticGraph, schedule: Schedule) -> Source:
     if facts is None:
         raise InternalError("an outermost graph without a source")
     macs = sum(step.macs for step in schedule.steps)
-    return Source(
-        sha256=facts.sha256, opset=facts.opset, parameters=facts.parameters, macs=macs
-    )
+    return Source(sha256=facts.sha256, opset=facts.opset, parameters=facts.parameters, macs=macs)
 
 
 def express(static: StaticGraph) -> Graph:
