@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,15 @@ const first: bigint = ids_out[0]!;
 const shape: readonly number[] = model.info.inputs[0]!.shape;
 await model.close();
 export { first, shape };
+"""
+
+WRONG = """import { load } from "./model.js";
+const ids = new BigInt64Array(5), x = new Float32Array(3072);
+const model = await load({ target: "gpu" });
+await model.run({ "my input": x });
+await model.run({ "my input": new Int8Array(3072), ids });
+await model.run({ "my input": x, ids, typo: x });
+export const nothing = (await model.run({ "my input": x, ids })).logits;
 """
 
 
@@ -70,18 +80,9 @@ def test_a_model_is_used_with_its_types(user: Path) -> None:
     assert check("-p", user.parent).stdout == ""
 
 
-@pytest.mark.parametrize(
-    ("right", "wrong", "message"),
-    [
-        ('"my input"', "typo", "is missing in type"),
-        ("Float32Array(3072)", "Int8Array(3072)", "not assignable to type 'Float32Array"),
-        ('"simd"', '"gpu"', "not assignable to type 'Target"),
-        ("ids_out[0]", "ids_out.nothing", "'nothing' does not exist"),
-    ],
-)
-def test_the_types_of_a_model_catch_mistakes(
-    user: Path, right: str, wrong: str, message: str
-) -> None:
-    user.write_text(RIGHT.replace(right, wrong))
+def test_the_types_of_a_model_catch_mistakes(user: Path) -> None:
+    user.write_text(WRONG)
 
-    assert message in check("-p", user.parent).stdout
+    errors = check("-p", user.parent).stdout
+
+    assert re.findall(r"user\.ts\((\d+),", errors) == ["3", "4", "5", "6", "7"]
