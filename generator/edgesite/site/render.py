@@ -8,9 +8,17 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
+import traceback
 from typing import TYPE_CHECKING
 
-from jinja2 import ChoiceLoader, Environment, FileSystemLoader, StrictUndefined, TemplateError
+from jinja2 import (
+    ChoiceLoader,
+    Environment,
+    FileSystemLoader,
+    StrictUndefined,
+    TemplateError,
+    TemplateSyntaxError,
+)
 from markupsafe import Markup
 from PIL import Image
 
@@ -174,7 +182,8 @@ class _Renderer:
         try:
             page = self.environment.get_template(template).render(shared | context)
         except TemplateError as error:
-            raise BuildError(f"template {template}: {error}; correct the template") from error
+            where = _place_of(error) or template
+            raise BuildError(f"{where}: {error.message}; correct the template") from error
         self.files[path] = page.encode()
 
     def _asset(self, asset: Asset) -> str:
@@ -201,6 +210,17 @@ class _Renderer:
         if demo.examples:
             image = Image.open(io.BytesIO(demo.examples[0].image))
             self.files[f"{demo.slug}/cover.webp"] = thumbnail(image, *_COVER)
+
+
+def _place_of(error: TemplateError) -> str | None:
+    """Find the line of a template where an error is, as jinja2 puts it into tracebacks."""
+    if isinstance(error, TemplateSyntaxError):
+        return f"{error.filename}:{error.lineno}"
+    frames = traceback.extract_tb(error.__traceback__)
+    places = [
+        f"{frame.filename}:{frame.lineno}" for frame in frames if "templates" in frame.filename
+    ]
+    return places[-1] if places else None
 
 
 def _policy(changes: dict[str, str]) -> str:
