@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import io
+import re
 import struct
 import zlib
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 
 from edgesite.site.images import open_image
 
@@ -60,6 +61,13 @@ def deep(height: int = 61, width: int = 97) -> Image.Image:
     return Image.fromarray(values.astype(np.uint16))
 
 
+def swapped_profile() -> bytes:
+    """An ICC profile of sRGB in which red and green are exchanged."""
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    exchanged = {b"rXYZ": b"gXYZ", b"gXYZ": b"rXYZ"}
+    return b"".join(exchanged.get(part, part) for part in re.split(b"(rXYZ|gXYZ)", profile))
+
+
 def png_of(width: int, height: int) -> bytes:
     """A PNG that says it is so large, and is not."""
     header = b"IHDR" + struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0)
@@ -74,6 +82,8 @@ PICTURES = {
     "progressive.jpg": lambda: encoded(photo(), "JPEG", progressive=True),
     "grey.jpg": lambda: encoded(photo().convert("L"), "JPEG"),
     "padded.jpg": lambda: encoded(photo(), "JPEG") + bytes(5000),
+    "profile.jpg": lambda: encoded(photo(), "JPEG", icc_profile=swapped_profile()),
+    "profile.png": lambda: encoded(photo(), "PNG", icc_profile=swapped_profile()),
     "rgb.png": lambda: encoded(photo(), "PNG"),
     "palette.png": lambda: encoded(photo().quantize(64), "PNG"),
     "bits.png": lambda: encoded(photo().convert("1"), "PNG"),

@@ -298,6 +298,15 @@ class TestOpening:
 
         assert "more than 100 megapixels" in message
 
+    def test_a_webp_picture_that_browsers_turn_differently_is_refused(self, tmp_path: Path) -> None:
+        exif, file = Image.Exif(), io.BytesIO()
+        exif[0x0112] = 6
+        noise((8, 6)).save(file, "WEBP", exif=exif)
+
+        message = self.refusal(tmp_path / "turned.webp", file.getvalue())
+
+        assert message.endswith("which not every browser applies; save it upright")
+
     def test_a_folder_is_refused(self, tmp_path: Path) -> None:
         with pytest.raises(BuildError, match="no such file"):
             open_image(tmp_path)

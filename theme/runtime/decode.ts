@@ -120,10 +120,8 @@ export async function decode(file: Blob): Promise<Picture> {
   if (header && !header.whole) throw cutOff;
   let bitmap;
   try {
-    bitmap = await createImageBitmap(file, {
-      colorSpaceConversion: "none",
-      imageOrientation: "from-image",
-    });
+    // The EXIF orientation is applied unless asked otherwise.
+    bitmap = await createImageBitmap(file, { colorSpaceConversion: "none" });
   } catch {
     if (header) throw cutOff;
     throw new Refusal(

@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, model_validator
 
 from edgesite.errors import BuildError
@@ -161,6 +161,7 @@ def open_image(path: Path) -> Image.Image:
             if image.width * image.height > MAX_PIXELS:
                 raise Image.DecompressionBombError
             image.load()
+            _refuse_turned_webp(path, image)
             return _upright(image)
     except UnidentifiedImageError:
         raise BuildError(
@@ -221,6 +222,15 @@ def thumbnail(image: Image.Image, width: int, height: int) -> bytes:
     file = io.BytesIO()
     small.save(file, "WEBP", quality=82, method=6)
     return file.getvalue()
+
+
+def _refuse_turned_webp(path: Path, image: Image.Image) -> None:
+    """Pillow turns it, Chromium does not: the page would answer something else."""
+    if image.format == "WEBP" and image.getexif().get(ExifTags.Base.Orientation, 1) != 1:
+        raise BuildError(
+            f"{path}: a WebP picture with an EXIF orientation, which not every browser applies; "
+            "save it upright"
+        )
 
 
 def _upright(image: Image.Image) -> Image.Image:
