@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 
 @contextmanager
 def loop(f: Function, start: Operand, stop: Operand, step: int = 1) -> Iterator[Value]:
-    """Count from start as far as before stop, like `range`; signed, and no trip is right."""
+    """Count from start as far as before stop, like `range`; signed, and no trip is right.
+
+    `stop + step` must be an i32 as well.
+    """
     if step == 0:
         raise InternalError("wasm loop: step 0 never ends; count up or down")
     first, bound = constant(I32, start), constant(I32, stop)

@@ -2,7 +2,7 @@
 
 The methods are those of the scalar functions, with minimax polynomials of the length float32
 needs ("2^-n": their relative error on the reduced interval). Errors in ulp are the largest
-found among a 64th of all float32 numbers, with the plain and with the relaxed multiply-add.
+found among four million bit patterns of float32, with the plain and with the relaxed multiply-add.
 """
 
 from __future__ import annotations
