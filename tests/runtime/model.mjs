@@ -6,10 +6,9 @@ const [folder, name] = process.argv.slice(2);
 const { load } = await import(pathToFileURL(`${folder}/model.js`));
 
 const x = Float32Array.of(1, 2, 3, 4);
+const texts = (data) => [data.constructor.name, ...data].map(String);
 const list = (tensors) =>
-  Object.fromEntries(
-    Object.entries(tensors).map(([key, data]) => [key, [data.constructor.name, ...data].map(String)]),
-  );
+  Object.fromEntries(Object.entries(tensors).map(([key, data]) => [key, texts(data)]));
 const failure = async (doing) => doing.then(() => null, (error) => error.message);
 
 /** Load, run, close. */
@@ -22,7 +21,8 @@ async function round(options, feeds) {
 }
 
 const EVERY = {
-  float16: Uint16Array.of(15360, 1), float32: Float32Array.of(0.5, -1), float64: Float64Array.of(0.1, 2),
+  float16: Uint16Array.of(15360, 1),
+  float32: Float32Array.of(0.5, -1), float64: Float64Array.of(0.1, 2),
   int8: Int8Array.of(-1, 2), int16: Int16Array.of(-300, 2), int32: Int32Array.of(-70000, 2),
   int64: BigInt64Array.of(-(2n ** 40n), 2n), uint8: Uint8Array.of(255, 2),
   uint16: Uint16Array.of(65535, 2), uint32: Uint32Array.of(4294967295, 2),

@@ -91,7 +91,7 @@ async function instantiate(code: Uint8Array<ArrayBuffer>, pages: number): Promis
     return instance.exports as unknown as Exports;
   } catch (error) {
     throw WebAssembly.validate(code)
-      ? new Error(`${(error as Error).message}; the model needs ${pages / 16} MB of memory`)
+      ? new Error(`${(error as Error).message}; the model needs ${Math.ceil(pages / 16)} MB of memory`)
       : new Error("cannot be compiled here; use a browser of 2023 or newer");
   }
 }

@@ -33,7 +33,7 @@ export interface ImageInput {
   readonly scale: number;
   readonly mean: readonly number[];
   readonly std: readonly number[];
-  /** Centre the ink of a drawing as MNIST did, its longer side `size` pixels; instead of resize.fit. */
+  /** Centre a drawing's ink, `size` pixels long, as MNIST did; takes the place of resize.fit. */
   readonly centre: { readonly size: number } | null;
 }
 
