@@ -30,7 +30,6 @@ from edgesite.ir import (
     Value,
     const,
     index,
-    linear,
     select,
     simplify,
     substitute_axes,
@@ -47,6 +46,7 @@ from edgesite.targets.wasm.tiles import (
     Epilogue,
     Loop,
     Plan,
+    along,
     epilogue_fits,
     even_tiles,
     halo_covers,
@@ -185,7 +185,7 @@ def _pack(
     packed = Value(f"{node.output.name}.panels", shape, DType.FLOAT32)
     layouts[packed] = Layout.row_major(shape)
     if right.value in constants:
-        constants[packed] = _packed(right, product, kernel, constants[right.value])
+        constants[packed] = _packed(product, kernel, constants[right.value])
         return packed, []
     axes: list[Expr] = [Axis(INDEX, number, extent) for number, extent in enumerate(shape)]
     column = axes[len(outer)] * panel + axes[-1]
@@ -217,19 +217,10 @@ def _split(
     return places
 
 
-def _packed(right: Load, product: Contraction, kernel: ContractKernel, array: Array) -> Array:
-    """Panels of a constant, by strides: no element is looked at one by one."""
-    source = np.ascontiguousarray(array)
-    address = linear(Layout.row_major(source.shape).address(right.index))
-    steps = {t.number: c * source.itemsize for t, c in address.terms if isinstance(t, Axis)}
+def _packed(product: Contraction, kernel: ContractKernel, array: Array) -> Array:
+    """Panels of a constant."""
     loops = [*kernel.outer, kernel.columns, *kernel.inner]
-    axes = [axis for loop in loops for axis in loop.axes]
-    view = np.lib.stride_tricks.as_strided(
-        source.reshape(-1)[address.constant :],
-        [product.extents[axis] for axis in axes],
-        [steps.get(axis, 0) for axis in axes],
-        writeable=False,
-    )
+    view = along(product, array, [axis for loop in loops for axis in loop.axes])
     merged = view.reshape([loop.extent for loop in loops])
     count = len(kernel.outer)
     panels = -(-kernel.columns.extent // kernel.panel)

@@ -13,7 +13,7 @@ from math import prod
 
 import numpy as np
 
-from edgesite.ir import Array, Axis, DType, Reduce, Value, linear
+from edgesite.ir import Array, DType, Reduce, Value
 from edgesite.ir.contraction import Contraction
 from edgesite.ir.layout import Layout
 from edgesite.targets.wasm.kernels import Step
@@ -25,6 +25,7 @@ from edgesite.targets.wasm.tiles import (
     Epilogue,
     Loop,
     Plan,
+    along,
     epilogue_fits,
     even_tiles,
     halo_covers,
@@ -107,17 +108,8 @@ def _kernel(plan: Plan) -> DepthwiseKernel | None:
 
 def _filters(product: Contraction, kernel: DepthwiseKernel, array: Array) -> Array:
     """The filters as [outer axes][taps][channels], channels padded to whole vectors."""
-    source = np.ascontiguousarray(array)
-    address = linear(Layout.row_major(source.shape).address(product.right.index))
-    steps = {t.number: c * source.itemsize for t, c in address.terms if isinstance(t, Axis)}
     loops = [*kernel.outer, *kernel.taps, kernel.lanes]
-    axes = [axis for loop in loops for axis in loop.axes]
-    view = np.lib.stride_tricks.as_strided(
-        source.reshape(-1)[address.constant :],
-        [product.extents[axis] for axis in axes],
-        [steps.get(axis, 0) for axis in axes],
-        writeable=False,
-    )
+    view = along(product, array, [axis for loop in loops for axis in loop.axes])
     merged = view.reshape([loop.extent for loop in loops])
     padding = [(0, 0)] * (merged.ndim - 1) + [(0, -kernel.lanes.extent % LANES)]
     return np.pad(merged, padding)

@@ -10,13 +10,15 @@ from dataclasses import dataclass
 
 from edgesite.errors import InternalError
 from edgesite.ir import Binary, Const, DType, Expr, Load, Result, Select, Unary, walk
+from edgesite.ir.expr import UNARY
+from edgesite.targets.wasm.mathematics import Mathematics
 from edgesite.targets.wasm.nest import Nest
 from edgesite.wasm import F32X4
 from edgesite.wasm import Value as Wasm
 
 LANES = 4
 
-VECTOR_FUNCTIONS = frozenset({"exp", "log", "tanh", "erf", "sigmoid", "sin", "cos"})
+VECTOR_FUNCTIONS = frozenset(op for op in UNARY if Mathematics.has_vector(op))
 
 _ARITHMETIC = frozenset({"add", "sub", "mul", "div", "min", "max"})
 _COMPARISONS = frozenset({"eq", "ne", "lt", "le", "gt", "ge"})

@@ -125,9 +125,6 @@ class Scalars:
                 return x != x
             case "isinf":
                 return x.abs() == float("inf")
-            case "sigmoid":
-                one = f.const(x.type, 1.0)
-                return one / (self.mathematics.call(f, "exp", -x) + 1.0)
         return self.mathematics.call(f, op, x)
 
     def binary(self, op: str, dtype: DType, a: Value, b: Value) -> Value:

@@ -11,8 +11,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+import numpy as np
+
 from edgesite.ir import (
     INDEX,
+    Array,
     Axis,
     Binary,
     DType,
@@ -120,6 +123,22 @@ def halo_covers(product: Contraction, layouts: Mapping[Value, Layout]) -> bool:
     return all(
         before <= halo.before[axis] and after <= halo.after[axis]
         for axis, (before, after) in enumerate(overhang(product.left))
+    )
+
+
+def along(product: Contraction, array: Array, axes: Sequence[int]) -> Array:
+    """A constant right operand with axes of the contraction for its own, in that order.
+
+    Works by strides alone: no element is looked at or moved.
+    """
+    source = np.ascontiguousarray(array)
+    address = linear(Layout.row_major(source.shape).address(product.right.index))
+    steps = {t.number: c * source.itemsize for t, c in address.terms if isinstance(t, Axis)}
+    return np.lib.stride_tricks.as_strided(
+        source.reshape(-1)[address.constant :],
+        [product.extents[axis] for axis in axes],
+        [steps.get(axis, 0) for axis in axes],
+        writeable=False,
     )
 
 

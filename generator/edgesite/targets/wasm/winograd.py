@@ -34,6 +34,7 @@ from edgesite.targets.wasm.tiles import (
     Epilogue,
     Loop,
     Plan,
+    along,
     epilogue_fits,
     even_tiles,
     moved,
@@ -272,17 +273,9 @@ class _Steps:
 
     def _filters(self, constants: dict[Value, Array]) -> Value:
         """The filters as [panel][tap][channel][8], a constant."""
-        load, shape = self.product.right, self.shape
-        source = np.ascontiguousarray(constants[load.value])
-        address = linear(Layout.row_major(source.shape).address(load.index))
-        strides = {t.number: c * source.itemsize for t, c in address.terms if isinstance(t, Axis)}
+        shape = self.shape
         axes = (self.product.columns[0], shape.tap_y, shape.tap_x, shape.channel)
-        view = np.lib.stride_tricks.as_strided(
-            source.reshape(-1)[address.constant :],
-            [self.product.extents[axis] for axis in axes],
-            [strides.get(axis, 0) for axis in axes],
-            writeable=False,
-        )
+        view = along(self.product, constants[self.product.right.value], axes)
         split = view.reshape(shape.filters // PANEL, PANEL, 9, shape.channels)
         array = np.ascontiguousarray(np.moveaxis(split, 1, -1))
         value = Value(f"{self.node.output.name}.filters", array.shape, DType.FLOAT32)
