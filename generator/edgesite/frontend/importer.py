@@ -46,8 +46,8 @@ Derive = Callable[
 The dtype and shape of each are what counts; names are the node's own.
 """
 
-# 200 000: functions that call functions can describe more nodes than any model has.
-_NODE_LIMIT = 200_000
+# 20 000: ten times the nodes of large models; functions can describe any number of them.
+_NODE_LIMIT = 20_000
 
 
 @dataclass
@@ -96,9 +96,7 @@ class Importer:
         fixed = set(scope.names)  # by the caller, to values of their own
         for name, read in stored:
             if name not in fixed:
-                unique = self._define(name, scope, where="initializers")
-                with self.known.gathering():
-                    self.known.fix(unique, read())
+                self.known.fix(self._define(name, scope, where="initializers"), read())
         free = [value for value in proto.input if value.name not in scope.names]
         names = [self._define(value.name, scope, where="inputs") for value in free]
         for name, value, given in zip(names, free, inputs, strict=False):

@@ -60,8 +60,11 @@ def import_model(
         sizes=bound.sizes,
         folder=loaded.folder,
     )
-    graph = _walked(importer, loaded, opsets, bound)
     known = importer.known
+    try:
+        graph = _walked(importer, loaded, opsets, bound)
+    except EdgesiteError as problem:
+        known.problems.append(problem)
     _stop_at(known.problems)
     graph = prune(
         replace(

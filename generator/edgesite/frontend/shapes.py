@@ -140,7 +140,7 @@ def _sorted_out(
 
 def _unknown(what: str, name: str, known: Mapping[str, Any] | set[str]) -> UsageError:
     names = sorted(known)
-    close = get_close_matches(name, names, n=1)
+    close = get_close_matches(name, names, n=1, cutoff=0.7)
     hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(names) or 'none'}"
     return UsageError(f"{what} {name}: the model has no input or size of that name; {hint}")
 
