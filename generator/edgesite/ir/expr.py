@@ -252,7 +252,10 @@ class Select(Expr):
 @_cached_hash
 @dataclass(frozen=True)
 class Cast(Expr):
-    """A value in another dtype: floats to integers truncate and saturate, integers wrap."""
+    """A value in another dtype: integers wrap, floats truncate.
+
+    A float that does not fit saturates at 32 bits (64 for uint32 and wider) and then wraps.
+    """
 
     x: Expr
 
