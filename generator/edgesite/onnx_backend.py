@@ -54,9 +54,7 @@ class Representation(BackendRep):
             try:
                 self._compiled[key] = edgesite.compiler.compile(self._model, shapes)
             except UnsupportedShapeError:
-                constants = {
-                    n: a for n, a in feeds.items() if a.dtype.kind in "iub" and a.size < 64
-                }
+                constants = {name: array for name, array in feeds.items() if _may_be_fixed(array)}
                 if not constants:
                     raise
                 key = (*key, *((n, a.tobytes()) for n, a in constants.items()))
@@ -79,6 +77,11 @@ class EdgesiteBackend(Backend):
     def supports_device(cls, device: str) -> bool:
         """Whether there is such a device: the CPU."""
         return device == "CPU"
+
+
+def _may_be_fixed(array: NDArray[Any]) -> bool:
+    """Whether an input looks like an operand that decides sizes, rather than data."""
+    return array.size == 1 or (array.dtype.kind in "iub" and array.size < 64)
 
 
 def _array(value: Any) -> NDArray[Any]:
