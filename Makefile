@@ -1,28 +1,29 @@
-# Two commands matter: `make site` and `make test`. Both do all the set-up they need.
+# Two commands matter: `make site` and `make test`. Both do all the set-up they need:
+# Python 3.11 or newer, Node 20 or newer and npm are all that must be there.
 
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
-SHARED ?= ../shared
+CODE   := generator tests demos hatch_build.py
 
-.PHONY: site test lint types unit conformance browser format screenshots pristine
+.PHONY: site test lint types unit conformance browser
+.PHONY: bundles chromium wheel format screenshots picture pristine
 
-site: $(VENV)/ready node_modules/ready  ## build demos/ into dist/
-	npm run --silent bundle
+site: $(VENV)/ready bundles  ## build demos/ into dist/
 	$(BIN)/edgesite build
 
 test: lint types unit conformance browser  ## everything that CI runs
 	@echo "all checks passed"
 
 lint: $(VENV)/ready
-	$(BIN)/ruff format --check generator tests demos
-	$(BIN)/ruff check generator tests demos
+	$(BIN)/ruff format --check $(CODE)
+	$(BIN)/ruff check $(CODE)
 
 types: $(VENV)/ready node_modules/ready
 	$(BIN)/mypy
-	npm run --silent types
+	npm run --silent check
 
-unit: $(VENV)/ready bundles
+unit: $(VENV)/ready bundles chromium
 	$(BIN)/pytest -q --ignore tests/pages --ignore tests/conformance
 
 conformance: $(VENV)/ready bundles
@@ -31,20 +32,27 @@ conformance: $(VENV)/ready bundles
 browser: $(VENV)/ready bundles chromium
 	$(BIN)/pytest -q tests/pages
 
-.PHONY: bundles chromium
+wheel: $(VENV)/ready bundles  ## what `pip install` takes, in build/
+	$(BIN)/python -m build --no-isolation --outdir build
+
+format: $(VENV)/ready
+	$(BIN)/ruff format $(CODE)
+	$(BIN)/ruff check --fix $(CODE)
+
+screenshots: site chromium  ## every page at phone and desktop width, light and dark
+	$(BIN)/python -m tests.pages.screenshots
+
+picture: site chromium  ## the pictures of the README
+	$(BIN)/python -m tests.pages.screenshots --readme
+
 bundles: node_modules/ready
 	npm run --silent bundle
 
 chromium:
-	@command -v chromium >/dev/null || (echo "installing Chromium" && \
-	  $$( [ "$$(id -u)" = 0 ] || echo sudo ) sh -c 'apt-get update -qq && apt-get install -y -qq chromium')
-
-format: $(VENV)/ready
-	$(BIN)/ruff format generator tests demos
-	$(BIN)/ruff check --fix generator tests demos
-
-screenshots: site chromium  ## every page at phone and desktop width, light and dark
-	$(BIN)/python tests/pages/screenshots.py
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || { \
+	  echo "installing Chromium, which the browser tests need"; \
+	  as_root=$$([ "$$(id -u)" = 0 ] || echo sudo); \
+	  $$as_root apt-get update -qq && $$as_root apt-get install -y -qq chromium; }
 
 $(VENV)/ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -52,8 +60,8 @@ $(VENV)/ready: pyproject.toml
 	@touch $@
 
 node_modules/ready: package-lock.json
-	npm ci --silent --no-audit --no-fund
+	npm ci --loglevel=error
 	@touch $@
 
 pristine:  ## forget everything that set-up and builds have made
-	rm -rf $(VENV) node_modules dist generator/edgesite/bundles .edgesite-cache
+	rm -rf $(VENV) node_modules dist build screenshots generator/edgesite/bundles .edgesite-cache
