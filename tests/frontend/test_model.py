@@ -239,3 +239,12 @@ def test_damaged_models_are_refused_or_imported_and_nothing_else(seed: int) -> N
 
         with contextlib.suppress(EdgesiteError):
             assert import_model(bytes(data)).outputs
+
+
+def test_attributes_of_no_kind_are_refused() -> None:
+    node = helper.make_node("Op", ["x"], ["y"], domain="their.own", alpha=1)
+    node.attribute[0].type = onnx.AttributeProto.UNDEFINED
+    infos = [helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [2]) for name in "xy"]
+
+    with pytest.raises(ModelError, match="attribute alpha: is of kind 0, which cannot be read"):
+        import_model(helper.make_model(helper.make_graph([node], "g", infos[:1], infos[1:])))

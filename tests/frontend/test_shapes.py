@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import onnx
@@ -78,6 +79,7 @@ def test_a_nameless_only_axis_is_not_taken_for_a_batch() -> None:
         ({"x": (2, 3, 8, 9)}, (2, 3, 8, 9)),
         ({"x": (0, 3, 1, 1)}, (0, 3, 1, 1)),
         ({"height": 8, "width": 9}, (1, 3, 8, 9)),
+        ({"height": np.int32(8), "width": np.array([9])}, (1, 3, 8, 9)),
         ({"height": (8,), "width": 9, "batch": 4}, (4, 3, 8, 9)),
     ],
 )
@@ -143,7 +145,9 @@ def test_an_input_without_any_shape_asks_for_it() -> None:
             "shape x: got [1, 4, 8, 9]; the model fixes it to [batch, 3, height, width], give that "
             "or export the model with dynamic axes",
         ),
-        ({"x": (1, 3, -8, 9)}, "shape x: got [1, 3, -8, 9]; sizes are 0 or more"),
+        ({"x": (1, 3, -8, 9)}, "shape x: got (1, 3, -8, 9); sizes are whole and 0 or more"),
+        ({"height": 8.5}, "shape height: got 8.5; sizes are whole and 0 or more"),
+        ({"height": "tall"}, "shape height: got tall; sizes are whole and 0 or more"),
         (
             {"heigth": 8},
             "shape heigth: the model has no input or size of that name; did you mean height?",
@@ -156,9 +160,7 @@ def test_an_input_without_any_shape_asks_for_it() -> None:
         ({"height": (8, 9)}, "shape height: is one size, got [8, 9]; give one number"),
     ],
 )
-def test_shapes_that_do_not_fit_are_refused(
-    shapes: dict[str, int | tuple[int, ...]], sentence: str
-) -> None:
+def test_shapes_that_do_not_fit_are_refused(shapes: dict[str, Any], sentence: str) -> None:
     with pytest.raises((UsageError, ProblemsError)) as error:
         import_model(model("float[batch, 3, height, width] x"), shapes=shapes)
 

@@ -6,29 +6,42 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from onnx import AttributeProto, NodeProto, helper
+from onnx import AttributeProto, NodeProto
 
 from edgesite.errors import ModelError
 from edgesite.frontend.tensors import Array, array_of, dense_of
 
 
 def value_of(attribute: AttributeProto, folder: Path | None) -> Any:
-    """An attribute as str, int, float, a list of these, or an array."""
-    if attribute.type == AttributeProto.TENSOR:
-        return array_of(attribute.t, folder)
-    if attribute.type == AttributeProto.TENSORS:
-        return [array_of(tensor, folder) for tensor in attribute.tensors]
-    if attribute.type == AttributeProto.SPARSE_TENSOR:
-        return dense_of(attribute.sparse_tensor, folder)
-    if attribute.type == AttributeProto.STRING:
-        return _text(attribute.s)
-    if attribute.type == AttributeProto.STRINGS:
-        return [_text(item) for item in attribute.strings]
-    if attribute.type == AttributeProto.INTS:
-        return list(attribute.ints)
-    if attribute.type == AttributeProto.FLOATS:
-        return list(attribute.floats)
-    return helper.get_attribute_value(attribute)
+    """An attribute as str, int, float, a list of these, or an array.
+
+    Raises ModelError for an attribute of no kind that ONNX has.
+    """
+    match attribute.type:
+        case AttributeProto.INT:
+            return attribute.i
+        case AttributeProto.INTS:
+            return list(attribute.ints)
+        case AttributeProto.FLOAT:
+            return attribute.f
+        case AttributeProto.FLOATS:
+            return list(attribute.floats)
+        case AttributeProto.STRING:
+            return _text(attribute.s)
+        case AttributeProto.STRINGS:
+            return [_text(item) for item in attribute.strings]
+        case AttributeProto.TENSOR:
+            return array_of(attribute.t, folder)
+        case AttributeProto.TENSORS:
+            return [array_of(tensor, folder) for tensor in attribute.tensors]
+        case AttributeProto.SPARSE_TENSOR:
+            return dense_of(attribute.sparse_tensor, folder)
+        case AttributeProto.TYPE_PROTO:
+            return attribute.tp
+    raise ModelError(
+        f"attribute {attribute.name}: is of kind {attribute.type}, which cannot be read; "
+        "export the model again"
+    )
 
 
 def constant_of(node: NodeProto, folder: Path | None) -> Array:

@@ -121,9 +121,9 @@ def _sorted_out(
             given.constants[name] = array
             given.shapes[name] = array.shape
     for name, value in shapes.items():
-        numbers = (value,) if isinstance(value, int) else tuple(int(size) for size in value)
-        if any(size < 0 for size in numbers):
-            problems.append(UsageError(f"shape {name}: got {_text(numbers)}; sizes are 0 or more"))
+        numbers = _numbers(value)
+        if numbers is None:
+            problems.append(UsageError(f"shape {name}: got {value}; sizes are whole and 0 or more"))
         elif name in dims:
             if _agrees(name, numbers, dims[name], problems):
                 given.shapes[name] = numbers
@@ -136,6 +136,14 @@ def _sorted_out(
         else:
             problems.append(_unknown("shape", name, {*dims, *symbols}))
     return given
+
+
+def _numbers(value: Sizes) -> tuple[int, ...] | None:
+    """The sizes as integers, None where they are none or negative."""
+    array = np.atleast_1d(np.asarray(value))
+    if array.size and (array.ndim != 1 or array.dtype.kind not in "iu" or array.min() < 0):
+        return None
+    return tuple(int(size) for size in array)
 
 
 def _unknown(what: str, name: str, known: Mapping[str, Any] | set[str]) -> UsageError:
