@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 import pytest
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
 
 from edgesite.site.assets import Assets
 from edgesite.site.render import render_site
@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 SUB_PATH = "/a/b/"
+
+# Machines that test do other things, too.
+PATIENCE_MS = 30_000
+expect.set_options(timeout=PATIENCE_MS)
 
 
 @dataclass
@@ -68,7 +72,7 @@ def serve(files: Mapping[str, bytes]) -> tuple[ThreadingHTTPServer, Served]:
             path = unquote(urlsplit(self.path).path).removeprefix(SUB_PATH)
             for part, event in served.held.items():
                 if part in path:
-                    event.wait(20)
+                    event.wait(60)
             path += "index.html" if path == "" or path.endswith("/") else ""
             is_there = path in files and not any(part in path for part in served.missing)
             body = files[path] if is_there else files["404.html"]
@@ -140,7 +144,7 @@ def context_options() -> dict[str, Any]:
 @pytest.fixture
 def context(browser: Browser, context_options: dict[str, Any]) -> Iterator[BrowserContext]:
     context = browser.new_context(**{"viewport": {"width": 1280, "height": 800}} | context_options)
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(PATIENCE_MS)
     yield context
     context.close()
 

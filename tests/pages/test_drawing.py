@@ -62,8 +62,9 @@ def test_the_answer_comes_while_the_stroke_is_drawn(visit: Visit) -> None:
 def test_undo_takes_the_last_stroke_away(visit: Visit) -> None:
     page = visit.open("stroke/")
     draw(page, *DOWN)
+    expect(page.locator(LABEL)).to_have_text("bar")
     draw(page, (0.1, 0.4), (0.9, 0.4))
-    expect(page.locator(LABEL)).to_have_text("dash")
+    expect(page.locator(LABEL)).not_to_have_text("bar")
 
     page.get_by_role("button", name="Undo").click()
     expect(page.locator(LABEL)).to_have_text("bar")

@@ -124,10 +124,10 @@ def _place(name: str, shape: tuple[int, ...], offset: int) -> dict[str, Any]:
 def colours() -> Linear:
     """Name the colour of the middle of a picture."""
     per_channel = np.array(
-        [[9, -6, -6], [-6, 9, -6], [-6, -6, 9], [5, 5, 5], [-9, -9, -9]], np.float32
+        [[4, -3, -3], [-3, 4, -3], [-3, -3, 4], [2, 2, 2], [-4, -4, -4]], np.float32
     )
     weights = np.repeat(per_channel / 64, 64, axis=1)
-    return Linear(weights, [0, 0, 0, -8, 2], ImageInput(name="input", width=8, height=8))
+    return Linear(weights, [0, 0, 0, -3, 1], ImageInput(name="input", width=8, height=8))
 
 
 def strokes() -> Linear:
