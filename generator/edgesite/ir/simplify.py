@@ -61,14 +61,25 @@ class Linear:
         return Linear(kept, self.constant + other.constant)
 
     def expression(self) -> Expr:
-        """The sum as an expression: axes first, in their order, so that equal sums are equal."""
+        """The sum as an expression: axes first, in their order, so that equal sums are equal.
+
+        Its numbers are brought into the range of INDEX, where arithmetic wraps around.
+        """
         result: Expr | None = None
         for term, coefficient in sorted(self.terms, key=_term_order):
-            part = term if coefficient == 1 else term * coefficient
-            result = part if result is None else result + part
+            factor = _wrapped(coefficient)
+            if factor:
+                part = term if factor == 1 else term * factor
+                result = part if result is None else result + part
+        constant = _wrapped(self.constant)
         if result is None:
-            return index(self.constant)
-        return result + self.constant if self.constant else result
+            return index(constant)
+        return result + constant if constant else result
+
+
+def _wrapped(number: int) -> int:
+    low, high = _UNKNOWN
+    return (number - low) % (high - low + 1) + low
 
 
 def _term_order(item: tuple[Expr, int]) -> tuple[int, int, str]:

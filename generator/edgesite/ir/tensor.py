@@ -35,7 +35,7 @@ class Builder:
     """The operator of the model that is being expressed, for messages and listings."""
 
     def input(self, name: str, shape: Sequence[int], dtype: DType) -> Tensor:
-        """A tensor the caller provides at run time."""
+        """A tensor the caller provides at run time; all inputs come before anything else."""
         value = Value(name, tuple(shape), dtype)
         self.inputs.append(value)
         return Tensor(self, value)
@@ -43,13 +43,22 @@ class Builder:
     def constant(self, array: ArrayLike, dtype: DType | None = None) -> Tensor:
         """A tensor whose elements are known now."""
         known: Array = np.asarray(array, None if dtype is None else dtype.numpy)
-        value = Value(f"c{len(self.constants)}", known.shape, DType.of(known.dtype))
+        name = self._free(f"c{len(self.constants)}")
+        value = Value(name, known.shape, DType.of(known.dtype))
         self.constants[value] = known
         return Tensor(self, value)
 
     def fresh(self, shape: Sequence[int], dtype: DType) -> Value:
         """A new value, named after its place in the program."""
-        return Value(f"t{len(self.nodes)}", tuple(int(extent) for extent in shape), dtype)
+        name = self._free(f"t{len(self.nodes)}")
+        return Value(name, tuple(int(extent) for extent in shape), dtype)
+
+    def _free(self, name: str) -> str:
+        """A name that no input has: models name those as they like."""
+        taken = {value.name for value in self.inputs}
+        while name in taken:
+            name += "_"
+        return name
 
     def append(self, node: Node) -> Tensor:
         """Record a node and give its output."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 TARGETS: tuple[TargetName, ...] = ("simd", "relaxed")
 _BUNDLE = Path(__file__).parent.parent / "bundles" / "model.js"
 _PLACEHOLDER = "__EDGESITE_MANIFEST__"
+_OURS = re.compile(
+    r"manifest\.json|model\.js|model\.d\.ts|weights\.[0-9a-f]{8}\.bin|model\.\w+\.[0-9a-f]{8}\.wasm"
+)
 
 
 @dataclass(frozen=True)
@@ -72,8 +76,10 @@ class CompiledModel:
         Raises UsageError when the folder exists and holds something else.
         """
         target = Path(directory)
-        if target.exists() and any(target.iterdir()) and not (target / "manifest.json").exists():
-            raise UsageError(f"{target}: holds files that are not a compiled model; name another")
+        if target.exists() and not _is_replaceable(target):
+            raise UsageError(
+                f"{target}: holds something that is not a compiled model; name another folder"
+            )
         target.parent.mkdir(parents=True, exist_ok=True)
         files = self.files()
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as scratch:
@@ -84,6 +90,14 @@ class CompiledModel:
             if target.exists():
                 target.rename(Path(scratch) / "old")
             fresh.rename(target)
+
+
+def _is_replaceable(target: Path) -> bool:
+    """Whether nothing is lost with a folder but a compiled model."""
+    if not target.is_dir():
+        return False
+    names = {path.name for path in target.iterdir()}
+    return not names or ("manifest.json" in names and all(map(_OURS.fullmatch, names)))
 
 
 class _Instances(dict[TargetName, Instance]):
@@ -115,6 +129,8 @@ def load(directory: str | os.PathLike[str]) -> CompiledModel:
         raise ModelError(f"{path}: cannot be read; give a folder that compile wrote") from None
     except ValueError as error:
         raise ModelError(f"{path}: is no manifest of this version ({error})") from None
+    if set(manifest.modules) != set(TARGETS):
+        raise ModelError(f"{path}: lists no module for each of {TARGETS}; compile the model again")
     return CompiledModel(
         manifest,
         {name: _checked(folder, manifest.modules[name]) for name in TARGETS},

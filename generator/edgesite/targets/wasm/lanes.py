@@ -7,6 +7,7 @@ elements that lie side by side; what does not follow the axis is computed once a
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isnan
 
 from edgesite.errors import InternalError
 from edgesite.ir import Binary, Const, DType, Expr, Load, Result, Select, Unary, walk
@@ -140,11 +141,11 @@ class Lanes:
         """The smaller or larger; a nan must win.
 
         pmin and pmax are five times as fast as min and max (KERNELS.md, 4) and give their
-        first operand when the comparison fails, so a constant goes second.
+        first operand when the comparison fails, so a constant number goes second.
         """
-        if isinstance(expr.a, Const):
+        if _is_number(expr.a):
             a, b = b, a
-        elif not isinstance(expr.b, Const):
+        elif not _is_number(expr.b):
             return a.min(b) if expr.op == "min" else a.max(b)
         return a.pmin(b) if expr.op == "min" else a.pmax(b)
 
@@ -198,6 +199,10 @@ class _InLanes(Expr):
 def in_lanes(expr: Expr) -> Expr:
     """The key under which a nest remembers the vector of an expression."""
     return _InLanes(expr.dtype, expr)
+
+
+def _is_number(expr: Expr) -> bool:
+    return isinstance(expr, Const) and not isnan(expr.value)
 
 
 def _follows_result(expr: Expr) -> bool:

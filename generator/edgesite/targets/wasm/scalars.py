@@ -22,6 +22,7 @@ FUNCTIONS = frozenset(_FUNCTIONS.split())
 """Unary operations that are functions of several instructions."""
 
 _WIDE = {DType.INT64, DType.UINT64}
+_PARTS = ("div", "rem")
 
 
 def compute_type(dtype: DType) -> Type:
@@ -172,13 +173,18 @@ class Scalars:
             case "shl":
                 return self._wrapped(dtype, b.lt_u(dtype.bits).select(a << b, self._zero(a)))
             case "shr":
-                shifted = a.shr_u(b) if unsigned else a >> b
-                return b.lt_u(dtype.bits).select(shifted, self._zero(a))
+                fits = b.lt_u(dtype.bits)
+                if unsigned:
+                    return fits.select(a.shr_u(b), self._zero(a))
+                return a >> fits.select(b, self.f.const(b.type, dtype.bits - 1))
             case "div" | "rem":
                 # wasm traps on a zero divisor and on the overflow of MIN / -1.
                 if unsigned:
-                    safe = self.f.let(b.eqz().select(self._one(a), b))
-                    return a.div_u(safe) if op == "div" else a.rem_u(safe)
+                    zero = self.f.let(b.eqz())
+                    safe = self.f.let(zero.select(self._one(a), b))
+                    if op == "rem":
+                        return a.rem_u(safe)
+                    return zero.select(self._zero(a), a.div_u(safe))
                 odd = self.f.let(b.eqz() | (b == -1))
                 safe = self.f.let(odd.select(self._one(a), b))
                 if op == "rem":
@@ -194,8 +200,9 @@ class Scalars:
             case "floordiv":
                 if unsigned:
                     return self._integer_binary("div", dtype, a, b)
-                whole = a - self._integer_binary("mod", dtype, a, b)
-                return self._integer_binary("div", dtype, whole, b)
+                whole, rest = (self.f.let(self._integer_binary(o, dtype, a, b)) for o in _PARTS)
+                crossed = (rest != 0) & ((rest ^ b) < 0)
+                return whole - (crossed.extend_u() if a.type is I64 else crossed)
             case "pow":
                 return self._integer_power(dtype, a, b)
         raise InternalError(f"{op} of {dtype}")
@@ -206,12 +213,14 @@ class Scalars:
         result = f.local(base.type, 1)
         square, left = f.local(base.type, base), f.local(exponent.type, exponent)
         with f.block() as done, f.cycle() as again:
-            f.branch_if(done, left <= 0)
+            f.branch_if(done, left.eqz())
             with f.if_(self._low_bit(left)):
                 f.assign(result, result * square)
             f.assign(square, square * square)
-            f.assign(left, left >> 1)
+            f.assign(left, left.shr_u(1))
             f.branch(again)
+        if dtype.is_unsigned:
+            return self._wrapped(dtype, result)
         unit = f.let((base == 1) | (base == -1))
         odd = f.let(self._low_bit(exponent) & (base == -1))
         sign = f.let(odd.select(self._minus_one(base), self._one(base)))
