@@ -39,12 +39,17 @@ LARGEST_BODY = 160
 """Distinct subexpressions beyond which a body takes in no more; keeps functions small."""
 
 
+ROUNDED = (DType.FLOAT16, DType.BFLOAT16)
+"""Computed in float32 and rounded when stored, so arithmetic on them is stored: what a chain
+of operators answers follows from every rounding on the way."""
+
+
 def inline_scalars(graph: Graph) -> Graph:
     """Write constants of one element into the expressions that read them."""
     numbers = {
         value: const(array.reshape(()).item(), value.dtype)
         for value, array in graph.constants.items()
-        if value.size == 1 and value.dtype not in (DType.FLOAT16, DType.BFLOAT16)
+        if value.size == 1 and value.dtype not in ROUNDED
     }
 
     def change(expr: Expr) -> Expr | None:
@@ -79,6 +84,8 @@ def _inlined(node: Node, producer: Map, graph: Graph) -> Node:
         load for expr in node.expressions for load in expr.loads if load.value == producer.output
     }
     rearranges = is_view(producer.body)
+    if not rearranges and producer.output.dtype in ROUNDED:
+        return node
     if not rearranges and producer.output in graph.settled and node.output not in graph.settled:
         return node
     if not rearranges and (len(reads) > 1 or not _reads_once(node, producer, graph)):
@@ -154,6 +161,7 @@ def fuse_epilogues(graph: Graph) -> Graph:
                 isinstance(producer, Reduce)
                 and readers[value] == (node,)
                 and value not in graph.outputs
+                and value.dtype not in ROUNDED
                 and not producer.combine.startswith("arg")
                 and _reads_in_place(node, value)
             ):
