@@ -81,7 +81,9 @@ class EdgesiteBackend(Backend):
 
 def _may_be_fixed(array: NDArray[Any]) -> bool:
     """Whether an input looks like an operand that decides sizes, rather than data."""
-    return array.size == 1 or (array.dtype.kind in "iub" and array.size < 64)
+    # Lists of floats are scales and regions of interest.
+    is_list = array.ndim == 1 or array.dtype.kind in "iub"
+    return array.size == 1 or (is_list and array.size < 64)
 
 
 def _array(value: Any) -> NDArray[Any]:
