@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import combinations, pairwise
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgesite.passes.memory import ALIGNMENT, Buffer, plan_memory
@@ -14,18 +14,19 @@ def rounded(size: int) -> int:
     return -(-size // ALIGNMENT) * ALIGNMENT
 
 
-@st.composite
-def lives(draw: st.DrawFn) -> list[Buffer]:
-    """Buffers of any size and lifetime, those of nothing included."""
-    made = []
-    for number in range(draw(st.integers(0, 14))):
-        first = draw(st.integers(-1, 9))
-        size = draw(st.one_of(st.integers(0, 300), st.sampled_from([0, 64, 128, 4096])))
-        made.append(Buffer(f"b{number}", size, first, draw(st.integers(first, 10))))
-    return made
+def buffers_of(parts: list[tuple[int, int, int]]) -> list[Buffer]:
+    """Buffers of sizes, first steps and spans."""
+    return [Buffer(f"b{k}", size, at, at + span) for k, (size, at, span) in enumerate(parts)]
 
 
-@given(lives())
+sizes_of = st.sampled_from([0, 1, 63, 64, 65, 100, 128, 300, 4096])
+lives = st.lists(st.tuples(sizes_of, st.integers(-1, 6), st.integers(0, 4)), max_size=12).map(
+    buffers_of
+)
+
+
+@settings(max_examples=60)
+@given(lives)
 def test_buffers_that_meet_do_not_overlap(buffers: list[Buffer]) -> None:
     places, size = plan_memory(buffers)
 
@@ -39,7 +40,8 @@ def test_buffers_that_meet_do_not_overlap(buffers: list[Buffer]) -> None:
     assert all(place >= 0 and place % ALIGNMENT == 0 for place in places.values())
 
 
-@given(lives())
+@settings(max_examples=60)
+@given(lives)
 def test_the_arena_is_between_what_is_alive_at_once_and_the_sum(buffers: list[Buffer]) -> None:
     _, size = plan_memory(buffers)
     alive = [
@@ -50,6 +52,7 @@ def test_the_arena_is_between_what_is_alive_at_once_and_the_sum(buffers: list[Bu
     assert max(alive) <= size <= sum(rounded(b.size_bytes) for b in buffers)
 
 
+@settings(max_examples=40)
 @given(st.lists(st.integers(1, 5000), min_size=2, max_size=12))
 def test_a_chain_takes_no_more_than_its_largest_neighbours_and_one(sizes: list[int]) -> None:
     chain = [Buffer(f"b{k}", size, k, k + 1) for k, size in enumerate(sizes)]
