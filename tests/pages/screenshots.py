@@ -6,12 +6,14 @@ the second what a visitor to one page sees first, into docs/, for the README.
 
 from __future__ import annotations
 
+import io
 import itertools
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from PIL import Image
 from playwright.sync_api import expect, sync_playwright
 
 from .conftest import CHROMIUM, serve
@@ -48,7 +50,7 @@ def of_every_page(paths: Iterable[str]) -> list[Shot]:
 def for_the_readme(path: str) -> list[Shot]:
     """What a wide window shows of one page."""
     return [
-        Shot(path, ROOT / "docs" / f"{name(path)}-{scheme}.png", 1280, scheme, False)
+        Shot(path, ROOT / "docs" / f"{name(path)}-{scheme}.webp", 1280, scheme, False)
         for scheme in SCHEMES
     ]
 
@@ -65,7 +67,8 @@ def take(shot: Shot, url: str, browser: Browser) -> None:
     if answer.count():
         expect(answer).to_have_attribute("data-state", "live", timeout=60_000)
     shot.file.parent.mkdir(exist_ok=True)
-    page.screenshot(path=shot.file, full_page=shot.whole)
+    picture = Image.open(io.BytesIO(page.screenshot(full_page=shot.whole)))
+    picture.save(shot.file, quality=90)
     page.close()
     print(shot.file.relative_to(ROOT))
 
