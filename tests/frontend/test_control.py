@@ -200,6 +200,14 @@ def test_an_if_without_branches_is_refused() -> None:
         import_model(model, shapes={"W": 3})
 
 
+def test_a_body_that_is_no_graph_is_refused() -> None:
+    model = parse(LOOP)
+    model.graph.node[1].attribute[0].type = onnx.AttributeProto.INT
+
+    with pytest.raises(ModelError, match=r"node last \(Loop\): lacks attribute body"):
+        import_model(model)
+
+
 def test_what_only_a_dropped_branch_reads_is_dropped() -> None:
     text = """
         g (float[2] x) => (float[2] y) {

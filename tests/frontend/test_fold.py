@@ -166,6 +166,14 @@ def test_sizes_that_contradict_each_other_are_refused() -> None:
         imported("y = MatMul(x, x)", "float[2, 3] x")
 
 
+@pytest.mark.parametrize(
+    "node", ["y = Expand(x, s)", "y = Reshape(x, s)", "y = ConstantOfShape(s)"]
+)
+def test_shapes_of_billions_of_axes_are_refused(node: str) -> None:
+    with pytest.raises(ModelError, match="its shape has 2147483647 axes, more than the 64 that"):
+        imported(node, "float[2, 3] x, int64[2147483647] s")
+
+
 def test_values_lack_what_only_a_run_can_tell() -> None:
     graph = imported("y = NonZero(x)", "float[2, 3] x")
 

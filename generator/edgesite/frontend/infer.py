@@ -6,7 +6,7 @@ graph, which leaves nothing for a second round to find out.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Mapping
 
 import numpy as np
 from onnx import (
@@ -24,9 +24,15 @@ from onnx import (
 from edgesite.errors import ModelError
 from edgesite.frontend.known import Known
 from edgesite.frontend.tensors import Array
+from edgesite.frontend.types import dims_of
 
 # 1024: operands that decide sizes have one element per axis, or per index of an axis.
 _DATA_LIMIT = 1024
+# 64 axes: twice as many as numpy had for decades.
+_RANK_LIMIT = 64
+
+_SHAPES = {"ConstantOfShape": 0, "Expand": 1, "Reshape": 1}
+"""Where operators have an operand that is a shape."""
 
 
 def title(node: NodeProto) -> str:
@@ -64,13 +70,18 @@ def check_counts(node: NodeProto, schema: defs.OpSchema) -> None:
             )
 
 
-def check_required(node: NodeProto, given: Iterable[str], schema: defs.OpSchema) -> None:
-    """Check that a node with subgraphs, of which `given` are the names, has all it needs.
+def check_required(node: NodeProto, graphs: Container[str], schema: defs.OpSchema) -> None:
+    """Check that a node has all its definition requires, `graphs` being its subgraphs.
 
     Raises ModelError that names the missing attributes.
     """
-    required = {name for name, attribute in schema.attributes.items() if attribute.required}
-    missing = required - set(given) - {attribute.name for attribute in node.attribute}
+    has = {attribute.name for attribute in node.attribute}
+    required = {name: a.type for name, a in schema.attributes.items() if a.required}
+    missing = [
+        name
+        for name, kind in required.items()
+        if name not in (graphs if kind == defs.OpSchema.AttrType.GRAPH else has)
+    ]
     if missing:
         raise ModelError(
             f"{title(node)}: lacks attribute {', '.join(sorted(missing))}; export the model again"
@@ -90,6 +101,7 @@ def infer(
     names = [name for name in node.input if name]
     if any(name not in known.types for name in names):
         return {}
+    _check_rank(node, known)
     imports = [helper.make_opsetid(domain, version) for domain, version in opsets.items()]
     try:
         return shape_inference.infer_node_outputs(
@@ -104,6 +116,20 @@ def infer(
             f"{title(node)}: {_first_line(error)}; the inputs do not fit the operator: "
             "check the shapes given, or export the model again"
         ) from None
+
+
+def _check_rank(node: NodeProto, known: Known) -> None:
+    """Refuse a shape operand that asks for more axes than anyone means.
+
+    onnx would list them all, which takes the memory of the machine where there are billions.
+    """
+    at = _SHAPES.get(node.op_type)
+    dims = dims_of(known.types.get(node.input[at])) if at is not None else None
+    if dims and isinstance(dims[0], int) and dims[0] > _RANK_LIMIT:
+        raise ModelError(
+            f"{title(node)}: its shape has {dims[0]} axes, more than the {_RANK_LIMIT} that make "
+            "sense; the file is damaged, export it again"
+        )
 
 
 def _decides(name: str, known: Known) -> bool:
