@@ -42,6 +42,10 @@ class Served:
     missing: set[str] = field(default_factory=set)
     """Parts of paths that are answered with 404."""
 
+    def hold(self, part: str) -> threading.Event:
+        """Let the answers to paths with this part wait until the event is set."""
+        return self.held.setdefault(part, threading.Event())
+
 
 @dataclass
 class Visit:
@@ -151,6 +155,11 @@ def context(browser: Browser, context_options: dict[str, Any]) -> Iterator[Brows
 
 @pytest.fixture
 def visit(context: BrowserContext, served: Served) -> Visit:
+    return visited(context, served)
+
+
+def visited(context: BrowserContext, served: Served) -> Visit:
+    """Open a tab that notes what its page complains of and asks for."""
     visit = Visit(context.new_page(), served)
 
     def note(message: ConsoleMessage) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -76,7 +75,7 @@ def test_every_live_answer_equals_the_one_of_the_build(visit: Visit) -> None:
 
 
 def test_a_chosen_example_shows_its_answer_before_the_model_is_there(visit: Visit) -> None:
-    visit.served.held["weights"] = threading.Event()
+    visit.served.hold("weights")
     page = visit.open("colour/")
 
     page.get_by_role("radio", name="All blue").check()
@@ -139,14 +138,14 @@ def test_a_bad_file_is_explained_and_leaves_the_page_usable(
 
 
 def test_of_pictures_that_come_fast_the_latest_wins(visit: Visit) -> None:
-    visit.served.held["weights"] = threading.Event()
+    weights = visit.served.hold("weights")
     page = visit.open("colour/")
 
     for name in ("white", "green", "black"):
         page.set_input_files("#upload", picture(f"{name}.png", toys.patch(name)))
     expect(page.locator("#take")).to_have_attribute("data-state", "loading")
     expect(page.locator("#take")).to_have_attribute("aria-busy", "true")
-    visit.served.held["weights"].set()
+    weights.set()
     wait_until_live(page)
 
     expect(page.locator("#caption")).to_have_text("black.png")
@@ -154,13 +153,13 @@ def test_of_pictures_that_come_fast_the_latest_wins(visit: Visit) -> None:
 
 
 def test_loading_is_shown_in_bytes(visit: Visit) -> None:
-    visit.served.held["weights"] = threading.Event()
+    weights = visit.served.hold("weights")
     page = visit.open("colour/")
 
     page.set_input_files("#upload", picture("mine.png", gradient()))
 
     expect(page.locator("#status")).to_contain_text("Loading the model")
-    visit.served.held["weights"].set()
+    weights.set()
     wait_until_live(page)
 
 

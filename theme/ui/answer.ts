@@ -42,17 +42,20 @@ export function showAnswers(answers: readonly Answer[], { labels, threshold }: P
     const answer = shown[at];
     if (answer) {
       const [index, value] = answer;
-      fill(at, labels[index]!, areShares ? percent(value) : value.toFixed(2), value / unit);
+      const text = areShares ? percent(value) : value.toFixed(2);
+      fill(at, labels[index]!, text, value / unit, value.toFixed(6));
     } else {
-      fill(at, at || !answers.length ? "" : `Nothing above ${percent(threshold!)}`, "", 0);
+      fill(at, at || !answers.length ? "" : `Nothing above ${percent(threshold!)}`, "", 0, "");
     }
   }
 }
 
-function fill(at: number, label: string, number: string, share: number): void {
+/** @param exact what pointing at the number tells */
+function fill(at: number, label: string, number: string, share: number, exact: string): void {
   const row = rows[at]!;
   write(row.querySelector("span")!, label);
   write(row.cells[1]!, number);
+  row.cells[1]!.title = exact;
   row.querySelector(".fill")!.setAttribute("width", `${(Math.max(share, 0) * 100).toFixed(2)}%`);
 }
 

@@ -11,7 +11,11 @@ import { enableUpload } from "./upload";
 
 const page = JSON.parse(element("edgesite-demo").textContent!) as PageData;
 const predictor = createPredictor(page, (loaded, total) => {
-  showStatus(`Loading the model: ${thousands(loaded)} of ${kilobytes(total)}`);
+  showStatus(
+    loaded < total
+      ? `Loading the model: ${thousands(loaded)} of ${kilobytes(total)}`
+      : "Preparing the model",
+  );
 });
 const stage = createStage(page, predictor);
 const radios = element("stage").querySelectorAll<HTMLInputElement>("[name=example]");

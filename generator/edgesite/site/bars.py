@@ -19,13 +19,16 @@ class Bar:
 
     label: str
     text: str
-    """The value in words: 98.2 %, or a score."""
+    """The value as it is read: 98.2 %, or a score."""
+
+    exact: str
+    """The value with six decimals, which pointing at it tells."""
 
     width: str
     """Of the whole width, as SVG takes it: 98.17%."""
 
 
-_EMPTY = Bar(label="", text="", width="0%")
+_EMPTY = Bar(label="", text="", exact="", width="0%")
 
 
 def bars(demo: DemoPage, answers: Sequence[Answer]) -> tuple[Bar, ...]:
@@ -40,6 +43,7 @@ def bars(demo: DemoPage, answers: Sequence[Answer]) -> tuple[Bar, ...]:
         Bar(
             answer.label,
             _value(answer.probability, unit),
+            f"{answer.probability:.6f}",
             f"{max(answer.probability / unit, 0) * 100:.2f}%",
         )
         for answer in shown
