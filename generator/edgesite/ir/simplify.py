@@ -182,6 +182,20 @@ def _scales(sum_: Linear, divisor: int) -> Iterator[tuple[int, Linear, Linear]]:
             yield unit, coarse, fine
 
 
+def _rejoined(sum_: Linear) -> Linear:
+    """The sum with x for every pair of d * (x // d) and x % d, whatever both are multiplied by."""
+    found = dict(sum_.terms)
+    for term, coefficient in sum_.terms:
+        match term:
+            case Binary(op="mod", a=x, b=Const(value=divisor) as by):
+                whole = x // by
+                if found.get(whole) == coefficient * divisor:
+                    halves = Linear(((term, coefficient), (whole, coefficient * int(divisor))), 0)
+                    both = sum_.plus(halves.scaled(-1)).plus(linear(x).scaled(coefficient))
+                    return _rejoined(both)
+    return sum_
+
+
 def _split(sum_: Linear, divisor: int) -> tuple[Linear, Linear]:
     """`sum_` as `whole * divisor + rest`; the constant's remainder stays in the rest."""
     whole = tuple((t, c // divisor) for t, c in sum_.terms if c % divisor == 0)
@@ -219,7 +233,7 @@ def _rule(e: Expr) -> Expr | None:
         case (
             Binary(dtype=DType.INT32, op="add" | "sub" | "mul") | Unary(dtype=DType.INT32, op="neg")
         ):
-            return linear(e).expression()
+            return _rejoined(linear(e)).expression()
         case Binary(dtype=DType.INT32, op="floordiv", b=Const(value=divisor)) if divisor > 0:
             return _divide(e.a, int(divisor))
         case Binary(dtype=DType.INT32, op="mod", b=Const(value=divisor)) if divisor > 0:

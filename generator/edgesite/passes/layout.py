@@ -79,8 +79,9 @@ def _wishes(graph: Graph) -> dict[Value, int]:
         if product is None or not (product.columns or _is_depthwise(product, graph)):
             continue
         vector = product.columns or product.batch
-        target = _axis_of(node.position, vector)
-        source = _axis_of(product.left.index, product.inner if product.columns else vector)
+        target = _axis_of(node.position, vector, product.batch)
+        summed = product.inner if product.columns else vector
+        source = _axis_of(product.left.index, summed, product.batch)
         if target is not None and target != node.output.rank - 1:
             wishes.setdefault(node.output, target)
         if source is not None and source != product.left.value.rank - 1:
@@ -93,10 +94,12 @@ def _is_depthwise(product: Contraction, graph: Graph) -> bool:
     return bool(product.rows) and product.right.value in graph.settled
 
 
-def _axis_of(position: tuple[Expr, ...], axes: tuple[int, ...]) -> int | None:
-    """The first axis whose index follows some of `axes` and nothing else."""
+def _axis_of(
+    position: tuple[Expr, ...], axes: tuple[int, ...], groups: tuple[int, ...]
+) -> int | None:
+    """The first axis whose index follows some of `axes`, and beside them groups at most."""
     for number, expr in enumerate(position):
-        if expr.axes and expr.axes <= set(axes):
+        if expr.axes & set(axes) and expr.axes <= {*axes, *groups}:
             return number
     return None
 

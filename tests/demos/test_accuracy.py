@@ -1,0 +1,78 @@
+"""The demos' models, compiled, on all the pictures they were never trained on."""
+
+from __future__ import annotations
+
+import io
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import pytest
+from PIL import Image
+
+import edgesite
+
+ROOT = Path(__file__).parent.parent.parent
+DATA = ROOT.parent / "shared" / "data"
+
+needs_data = pytest.mark.skipif(not DATA.exists(), reason="the data sets are not beside the repo")
+
+Array = np.ndarray[Any, Any]
+
+
+def cifar10() -> tuple[Array, Array]:
+    """Test pictures as the page prepares them, and their labels."""
+    packed = np.load(DATA / "cifar10-test-jpeg.npz")
+    ends = packed["offsets"]
+    pictures = np.stack(
+        [
+            np.asarray(Image.open(io.BytesIO(packed["jpeg"][a:b].tobytes())).convert("RGB"))
+            for a, b in pairwise(ends)
+        ]
+    )
+    mean = np.array([0.4914, 0.4822, 0.4465], np.float32)
+    std = np.array([0.2470, 0.2435, 0.2616], np.float32)
+    scaled = (pictures.astype(np.float32) * np.float32(1 / 255) - mean) / std
+    return np.ascontiguousarray(scaled.transpose(0, 3, 1, 2)), packed["labels"]
+
+
+def mnist() -> tuple[Array, Array]:
+    """Test digits as the model takes them, and their labels."""
+    packed = np.load(DATA / "mnist.npz")
+    return packed["test_images"][:, None].astype(np.float32) / 255, packed["test_labels"]
+
+
+def answers_of_onnxruntime(model: Path, pictures: Array) -> Array:
+    """The label onnxruntime gives each picture."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = onnxruntime.InferenceSession(model, options, ["CPUExecutionProvider"])
+    return np.array([session.run(None, {"input": p[None]})[0].argmax() for p in pictures])
+
+
+@needs_data
+@pytest.mark.parametrize(
+    ("demo", "load", "least"), [("cifar10", cifar10, 0.87), ("mnist", mnist, 0.992)]
+)
+def test_compiled_models_are_as_accurate_as_their_cards_say(
+    demo: str, load: Any, least: float
+) -> None:
+    pictures, labels = load()
+    model = ROOT / "demos" / demo / "model.onnx"
+    compiled = edgesite.compile(model)
+    expected = answers_of_onnxruntime(model, pictures)
+    answers = {
+        target: np.array(
+            [compiled.run({"input": p[None]}, target=target)["logits"].argmax() for p in pictures]
+        )
+        for target in ("simd", "relaxed")
+    }
+    accuracy = float((answers["relaxed"] == labels).mean())
+    card = (ROOT / "demos" / demo / "index.md").read_text(encoding="utf-8")
+
+    assert accuracy >= least
+    np.testing.assert_array_equal(answers["simd"], expected)
+    np.testing.assert_array_equal(answers["relaxed"], expected)
+    assert f"{accuracy:.2%}".replace("%", " %") in card
