@@ -1,14 +1,15 @@
 """Train this demo's ResNet-20 on CIFAR-10 and write it as an ONNX file.
 
-    python demos/cifar10/train.py DATA [--epochs 22] [--output model.onnx] [--checkpoint FILE]
+    python demos/cifar10/train.py DATA [--epochs 32] [--output model.onnx] [--checkpoint FILE]
 
 DATA is the folder with cifar10-train-jpeg.npz and cifar10-test-jpeg.npz: JPEG files end to end
 (`jpeg`), where each begins (`offsets`) and what it shows (`labels`). Needs torch 2.6 or later,
 onnx, onnxscript, onnxruntime, numpy and pillow; and a C++ compiler, or --no-compile.
 
 The network is He et al., "Deep Residual Learning for Image Recognition" (2015), section 4.2,
-with n = 3 and 1x1 convolutions on the shortcuts that change size. Most of the epochs see
-24x24 cuts instead of whole pictures, which takes about half the time per epoch.
+with n = 3 and 1x1 convolutions on the shortcuts that change size. Two things save time: the
+first epochs see 24x24 cuts, and in the last ones the first third of the layers is frozen
+(Brock et al., "FreezeOut", 2017).
 """
 
 from __future__ import annotations
@@ -16,7 +17,6 @@ from __future__ import annotations
 import argparse
 import copy
 import io
-import math
 import time
 from itertools import pairwise
 from pathlib import Path
@@ -40,14 +40,29 @@ MEAN = torch.tensor([0.4914, 0.4822, 0.4465])
 DEVIATION = torch.tensor([0.2470, 0.2435, 0.2616])
 
 BATCH = 128
-PEAK_RATE = 0.4
-LEAST_RATE = 4e-5
-WARM_UP = 0.15  # of all steps
 WEIGHT_DECAY = 5e-4
-LABEL_SMOOTHING = 0.05
-AVERAGING = 0.998  # of the weights, per step
-SMALL_SIDE = 24
-SMALL_SHARE = 0.73  # of the epochs, the first ones
+AVERAGING = 0.998  # Of the weights, per step.
+
+
+class Phase(NamedTuple):
+    """Some epochs of training: how long, on what, and how fast from begin to end."""
+
+    epochs: int
+    side: int
+    rates: tuple[float, float]
+    smoothing: float = 0.05
+    frozen: bool = False
+
+
+PHASES = (
+    Phase(3, side=24, rates=(0.0, 0.4)),
+    Phase(11, side=24, rates=(0.4, 0.15)),
+    Phase(2, side=32, rates=(0.15, 0.1)),
+    Phase(4, side=32, rates=(0.05, 0.017)),
+    Phase(8, side=32, rates=(0.06, 0.02), frozen=True),
+    Phase(4, side=32, rates=(0.02, 0.0), frozen=True, smoothing=0.0),
+)
+ALL_EPOCHS = sum(phase.epochs for phase in PHASES)
 
 
 class Pictures(NamedTuple):
@@ -60,7 +75,7 @@ class Pictures(NamedTuple):
 class Block(nn.Module):
     """Two 3x3 convolutions beside a shortcut."""
 
-    def __init__(self, source: int, target: int, stride: int) -> None:
+    def __init__(self, source: int, target: int, stride: int = 1) -> None:
         super().__init__()
         self.first = convolution(source, target, 3, stride)
         self.second = convolution(target, target, 3)
@@ -78,16 +93,18 @@ class ResNet20(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.stem = convolution(3, 16, 3)
-        sizes = [(16, 16, 1), *[(16, 16, 1)] * 2, (16, 32, 2), *[(32, 32, 1)] * 2]
-        sizes += [(32, 64, 2), *[(64, 64, 1)] * 2]
-        self.blocks = nn.Sequential(*(Block(*size) for size in sizes))
+        self.fine = nn.Sequential(
+            convolution(3, 16, 3), nn.ReLU(), *(Block(16, 16) for _ in range(3))
+        )
+        self.coarse = nn.Sequential(
+            *(Block(16, 32, stride=2), Block(32, 32), Block(32, 32)),
+            *(Block(32, 64, stride=2), Block(64, 64), Block(64, 64)),
+        )
         self.classify = nn.Linear(64, CLASSES)
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalised pictures [N, 3, H, W] to logits [N, 10]."""
-        x = self.blocks(functional.relu(self.stem(x)))
-        return self.classify(x.mean((2, 3)))
+        return self.classify(self.coarse(self.fine(x)).mean((2, 3)))
 
 
 def convolution(source: int, target: int, size: int, stride: int = 1) -> nn.Sequential:
@@ -124,12 +141,21 @@ def cut(images: Tensor, side: int) -> Tensor:
     return wide[torch.arange(count)[:, None, None], rows[:, :, None], columns[:, None, :]]
 
 
-def learning_rate(progress: float) -> float:
-    """Rise in a line, then fall along a cosine; progress: 0 at the first step, 1 after the last."""
-    if progress < WARM_UP:
-        return PEAK_RATE * progress / WARM_UP
-    fall = 0.5 * (1 + math.cos(math.pi * (progress - WARM_UP) / (1 - WARM_UP)))
-    return max(PEAK_RATE * fall, LEAST_RATE)
+def phase_at(epoch: float) -> tuple[Phase, float]:
+    """Return the phase at a point in time, counted in epochs, and its learning rate there."""
+    phase = PHASES[-1]
+    for phase in PHASES:
+        if epoch < phase.epochs:
+            break
+        epoch -= phase.epochs
+    begin, end = phase.rates
+    return phase, begin + (end - begin) * min(epoch / phase.epochs, 1)
+
+
+def freeze_fine(network: ResNet20, average: ResNet20) -> None:
+    """Train the part at full resolution no more: it has settled, and takes half of the time."""
+    network.fine.load_state_dict(average.fine.state_dict())
+    network.fine.requires_grad_(False).eval()
 
 
 def optimizer_of(network: nn.Module) -> torch.optim.SGD:
@@ -137,7 +163,7 @@ def optimizer_of(network: nn.Module) -> torch.optim.SGD:
     decaying = [value for value in network.parameters() if value.ndim > 1]
     free = [value for value in network.parameters() if value.ndim == 1]
     groups = [{"params": decaying, "weight_decay": WEIGHT_DECAY}, {"params": free}]
-    return torch.optim.SGD(groups, lr=PEAK_RATE, momentum=0.9, nesterov=True)
+    return torch.optim.SGD(groups, lr=0.1, momentum=0.9, nesterov=True)
 
 
 @torch.no_grad()
@@ -163,7 +189,7 @@ def accuracy(network: nn.Module, pictures: Pictures) -> float:
 
 def train(
     training: Pictures, test: Pictures, epochs: int, checkpoint: Path | None, compiled: bool
-) -> nn.Module:
+) -> ResNet20:
     """Train from the start, or on from the checkpoint; the result is the averaged network."""
     network = ResNet20().to(memory_format=torch.channels_last)
     average = ResNet20().to(memory_format=torch.channels_last)
@@ -174,17 +200,19 @@ def train(
     steps = len(training.labels) // BATCH
     for epoch in range(first, epochs):
         began, total_loss = time.perf_counter(), 0.0
-        side = SMALL_SIDE if epoch < int(epochs * SMALL_SHARE) else SIDE
+        phase, _ = phase_at(epoch * ALL_EPOCHS / epochs)
         network.train()
+        if phase.frozen:
+            freeze_fine(network, average)
         order = torch.randperm(len(training.labels))
         for batch in range(steps):
             step = epoch * steps + batch
             for group in optimizer.param_groups:
-                group["lr"] = learning_rate(step / (steps * epochs))
+                _, group["lr"] = phase_at(step / steps * ALL_EPOCHS / epochs)
             chosen = order[batch * BATCH : (batch + 1) * BATCH]
-            logits = forward(normalized(cut(training.images[chosen], side)))
+            logits = forward(normalized(cut(training.images[chosen], phase.side)))
             loss = functional.cross_entropy(
-                logits, training.labels[chosen], label_smoothing=LABEL_SMOOTHING
+                logits, training.labels[chosen], label_smoothing=phase.smoothing
             )
             optimizer.zero_grad()
             loss.backward()
@@ -283,7 +311,7 @@ def main() -> None:
     """Train, export, measure."""
     parser = argparse.ArgumentParser(description="Train a ResNet-20 on CIFAR-10.")
     parser.add_argument("data", type=Path, help="folder of cifar10-train-jpeg.npz and -test-")
-    parser.add_argument("--epochs", type=int, default=22)
+    parser.add_argument("--epochs", type=int, default=ALL_EPOCHS)
     parser.add_argument("--output", type=Path, default=HERE / "model.onnx")
     parser.add_argument("--checkpoint", type=Path, help="written every epoch, resumed if present")
     parser.add_argument("--compile", action=argparse.BooleanOptionalAction, default=True)

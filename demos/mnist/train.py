@@ -34,12 +34,12 @@ BATCH = 128
 PEAK_RATE = 0.008
 WEIGHT_DECAY = 0.01
 LABEL_SMOOTHING = 0.05
-AVERAGING = 0.998  # of the weights, per step
+AVERAGING = 0.998  # Of the weights, per step.
 
-TURN = 12.0  # degrees, either way
+TURN = 12.0  # Degrees, either way.
 SHEAR = 0.15
 SCALE = 0.12
-SHIFT = 1.5  # pixels, either way
+SHIFT = 1.5  # Pixels, either way.
 
 
 class Digits(NamedTuple):
