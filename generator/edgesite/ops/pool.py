@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import reduce
 from math import prod
 
 import numpy as np
@@ -136,10 +137,8 @@ def average_pool(
     tables = [x.like(count.astype(x.dtype.numpy)) for count in counts]
 
     def body(n: Expr, c: Expr, *at: Expr) -> Expr:
-        divisor: Expr = const(1, x.dtype)
-        for table, p in zip(tables, at, strict=True):
-            divisor = divisor * table.at(p)
-        return total.at(n, c, *at) / divisor
+        factors = [table.at(p) for table, p in zip(tables, at, strict=True)]
+        return total.at(n, c, *at) / reduce(lambda a, b: a * b, factors)
 
     return total.compute(total.shape, body)
 
