@@ -1,15 +1,15 @@
 """Train this demo's ResNet-20 on CIFAR-10 and write it as an ONNX file.
 
-    python demos/cifar10/train.py DATA [--epochs 32] [--output model.onnx] [--checkpoint FILE]
+    python demos/cifar10/train.py DATA [--epochs 44] [--output model.onnx] [--checkpoint FILE]
 
 DATA is the folder with cifar10-train-jpeg.npz and cifar10-test-jpeg.npz: JPEG files end to end
 (`jpeg`), where each begins (`offsets`) and what it shows (`labels`). Needs torch 2.6 or later,
 onnx, onnxscript, onnxruntime, numpy and pillow; and a C++ compiler, or --no-compile.
 
 The network is He et al., "Deep Residual Learning for Image Recognition" (2015), section 4.2,
-with n = 3 and 1x1 convolutions on the shortcuts that change size. Two things save time: the
-first epochs see 24x24 cuts, and in the last ones the first third of the layers is frozen
-(Brock et al., "FreezeOut", 2017).
+with n = 3 and 1x1 convolutions on the shortcuts that change size. Two things save time: many
+epochs see 24x24 cuts, and for some the first third of the layers is frozen (Brock et al.,
+"FreezeOut", 2017).
 """
 
 from __future__ import annotations
@@ -61,6 +61,8 @@ PHASES = (
     Phase(4, side=32, rates=(0.05, 0.017)),
     Phase(8, side=32, rates=(0.06, 0.02), frozen=True),
     Phase(4, side=32, rates=(0.02, 0.0), frozen=True, smoothing=0.0),
+    Phase(4, side=24, rates=(0.1, 0.067), smoothing=0.0),
+    Phase(8, side=32, rates=(0.067, 0.0), smoothing=0.0),
 )
 ALL_EPOCHS = sum(phase.epochs for phase in PHASES)
 
@@ -152,10 +154,53 @@ def phase_at(epoch: float) -> tuple[Phase, float]:
     return phase, begin + (end - begin) * min(epoch / phase.epochs, 1)
 
 
-def freeze_fine(network: ResNet20, average: ResNet20) -> None:
-    """Train the part at full resolution no more: it has settled, and takes half of the time."""
-    network.fine.load_state_dict(average.fine.state_dict())
-    network.fine.requires_grad_(False).eval()
+class Trainee:
+    """A network, its running average and what changes them; may be written down and taken up."""
+
+    def __init__(self) -> None:
+        self.network = ResNet20().to(memory_format=torch.channels_last)
+        self.average = ResNet20().to(memory_format=torch.channels_last)
+        self.average.load_state_dict(self.network.state_dict())
+        self.optimizer = optimizer_of(self.network)
+        self.steps = 0
+
+    def prepare(self, phase: Phase) -> None:
+        """Be ready for an epoch; a frozen part stays what its average was."""
+        self.network.train()
+        self.network.fine.requires_grad_(not phase.frozen)
+        if phase.frozen:
+            self.network.fine.load_state_dict(self.average.fine.state_dict())
+            self.network.fine.eval()
+
+    def step(self, loss: Tensor, rate: float) -> None:
+        """Follow the gradient of a loss."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+        self.steps += 1
+        average_in(self.average, self.network, self.steps)
+
+    def save(self, path: Path) -> None:
+        """Write all that training needs to go on."""
+        state = {
+            "network": self.network.state_dict(),
+            "average": self.average.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "random": torch.get_rng_state(),
+            "steps": self.steps,
+        }
+        torch.save(state, path)
+
+    def restore(self, path: Path) -> None:
+        """Read what `save` wrote."""
+        state = torch.load(path)
+        self.network.load_state_dict(state["network"])
+        self.average.load_state_dict(state["average"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        torch.set_rng_state(state["random"])
+        self.steps = state["steps"]
 
 
 def optimizer_of(network: nn.Module) -> torch.optim.SGD:
@@ -191,79 +236,32 @@ def train(
     training: Pictures, test: Pictures, epochs: int, checkpoint: Path | None, compiled: bool
 ) -> ResNet20:
     """Train from the start, or on from the checkpoint; the result is the averaged network."""
-    network = ResNet20().to(memory_format=torch.channels_last)
-    average = ResNet20().to(memory_format=torch.channels_last)
-    average.load_state_dict(network.state_dict())
-    forward = torch.compile(network, dynamic=False) if compiled else network
-    optimizer = optimizer_of(network)
-    first = restore(checkpoint, network, average, optimizer)
+    trainee = Trainee()
+    if checkpoint is not None and checkpoint.exists():
+        trainee.restore(checkpoint)
+    forward = torch.compile(trainee.network, dynamic=False) if compiled else trainee.network
     steps = len(training.labels) // BATCH
-    for epoch in range(first, epochs):
+    for epoch in range(trainee.steps // steps, epochs):
         began, total_loss = time.perf_counter(), 0.0
         phase, _ = phase_at(epoch * ALL_EPOCHS / epochs)
-        network.train()
-        if phase.frozen:
-            freeze_fine(network, average)
+        trainee.prepare(phase)
         order = torch.randperm(len(training.labels))
-        for batch in range(steps):
-            step = epoch * steps + batch
-            for group in optimizer.param_groups:
-                _, group["lr"] = phase_at(step / steps * ALL_EPOCHS / epochs)
-            chosen = order[batch * BATCH : (batch + 1) * BATCH]
+        for chosen in order[: steps * BATCH].split(BATCH):
+            _, rate = phase_at(trainee.steps / steps * ALL_EPOCHS / epochs)
             logits = forward(normalized(cut(training.images[chosen], phase.side)))
             loss = functional.cross_entropy(
                 logits, training.labels[chosen], label_smoothing=phase.smoothing
             )
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            average_in(average, network, step + 1)
+            trainee.step(loss, rate)
             total_loss += loss.item()
-        seconds = time.perf_counter() - began
         print(
-            f"epoch {epoch + 1}/{epochs}  {seconds:.0f} s  loss {total_loss / steps:.4f}  "
-            f"test {accuracy(average, test):.4f}",
+            f"epoch {epoch + 1}/{epochs}  {time.perf_counter() - began:.0f} s  "
+            f"loss {total_loss / steps:.4f}  test {accuracy(trainee.average, test):.4f}",
             flush=True,
         )
-        save(checkpoint, network, average, optimizer, epoch + 1)
-    return average
-
-
-def save(
-    checkpoint: Path | None,
-    network: nn.Module,
-    average: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    epochs_done: int,
-) -> None:
-    """Write all that training needs to go on."""
-    if checkpoint is None:
-        return
-    state = {
-        "network": network.state_dict(),
-        "average": average.state_dict(),
-        "optimizer": optimizer.state_dict(),
-        "random": torch.get_rng_state(),
-        "epochs": epochs_done,
-    }
-    torch.save(state, checkpoint)
-
-
-def restore(
-    checkpoint: Path | None,
-    network: nn.Module,
-    average: nn.Module,
-    optimizer: torch.optim.Optimizer,
-) -> int:
-    """Read what `save` wrote and return how many epochs are done: 0 where there is no file."""
-    if checkpoint is None or not checkpoint.exists():
-        return 0
-    state = torch.load(checkpoint)
-    network.load_state_dict(state["network"])
-    average.load_state_dict(state["average"])
-    optimizer.load_state_dict(state["optimizer"])
-    torch.set_rng_state(state["random"])
-    return int(state["epochs"])
+        if checkpoint is not None:
+            trainee.save(checkpoint)
+    return trainee.average
 
 
 def fold(network: nn.Module) -> nn.Module:
