@@ -103,7 +103,7 @@ def _express_node(
         raise UnsupportedOperatorError(f"version {node.version} is older than edgesite understands")
     inputs = [_optional(name, builder, tensors, static) for name in node.inputs]
     used = max((k + 1 for k, name in enumerate(node.outputs) if name), default=0)
-    results = ops.call(function, inputs, node.attributes, used)
+    results = ops.call(function, inputs, node.attributes, used, len(node.outputs))
     tensors.update(zip(node.outputs, results, strict=False))
 
 

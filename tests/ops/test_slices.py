@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from edgesite.errors import ModelError
+from edgesite.ir import Builder, DType
+from edgesite.ops import call, find
 from tests.ops.interpreter import run_node
 from tests.ops.oracle import assert_node
 
@@ -73,6 +75,16 @@ def test_split_cuts_equal_or_named_parts(
 @pytest.mark.parametrize("attributes", [{}, {"split": [1, 5]}])
 def test_split_of_old_versions_has_its_sizes_as_an_attribute(attributes: dict[str, Any]) -> None:
     assert_node("Split", [numbered(6, 2)], attributes, 11, 2)
+
+
+def test_split_counts_outputs_that_nobody_reads() -> None:
+    function = find("", "Split", 13)
+    assert function is not None
+    x = Builder().input("x", [6], DType.FLOAT32)
+
+    parts = call(function, [x], {}, outputs=2, places=3)
+
+    assert [part.shape for part in parts] == [(2,), (2,), (2,)]
 
 
 def test_split_refuses_sizes_that_do_not_add_up() -> None:

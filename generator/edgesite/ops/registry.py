@@ -22,8 +22,8 @@ def operator(*names: str, since: int = 1, domain: str = "") -> Callable[[F], F]:
     The function takes the operator's inputs as tensors (None where an optional one is
     omitted) and its attributes as keyword arguments under ONNX's names with ONNX's
     defaults; it returns a tensor, or a tuple of as many as the node has outputs. A
-    keyword argument `outputs`, when it has one, receives the number of outputs that
-    are used. `since` is the first version of the operator the function is right for;
+    keyword argument `outputs`, when it has one, receives the number of outputs up to the
+    last that is used; `places`, the number of all. `since` is the first version of the operator the function is right for;
     a later registration takes over from its own version on.
     """
 
@@ -60,15 +60,16 @@ def call(
     inputs: Sequence[Tensor | None],
     attributes: Mapping[str, Any],
     outputs: int,
+    places: int | None = None,
 ) -> tuple[Tensor, ...]:
-    """Express one node.
+    """Express one node, of whose outputs, `places` in number, the first `outputs` are used.
 
     Raises UnsupportedOperatorError for an attribute the function does not know.
     """
     parameters = inspect.signature(function).parameters
     keywords = dict(attributes)
-    if "outputs" in parameters:
-        keywords["outputs"] = outputs
+    counts = {"outputs": outputs, "places": outputs if places is None else places}
+    keywords.update({name: count for name, count in counts.items() if name in parameters})
     unknown = [name for name in keywords if name not in parameters]
     if unknown:
         raise UnsupportedOperatorError(f"attribute {', '.join(sorted(unknown))} is not supported")

@@ -47,12 +47,12 @@ def split_attribute(
     *,
     axis: int = 0,
     split: Sequence[int] | None = None,
-    outputs: int = 1,
+    places: int = 1,
 ) -> tuple[Tensor, ...]:
     """Consecutive parts of x along an axis, of equal sizes unless they are named."""
     if sizes is not None:
         split = sizes.known("the sizes of Split").tolist()
-    return parts_of(x, axis, split, outputs)
+    return parts_of(x, axis, split, places)
 
 
 @operator("Split", since=13)
@@ -62,11 +62,11 @@ def split(
     *,
     axis: int = 0,
     num_outputs: int | None = None,
-    outputs: int = 1,
+    places: int = 1,
 ) -> tuple[Tensor, ...]:
     """Consecutive parts of x along an axis, of equal sizes unless they are named."""
     named = None if sizes is None else sizes.known("the sizes of Split").tolist()
-    return parts_of(x, axis, named, num_outputs or outputs)
+    return parts_of(x, axis, named, num_outputs or places)
 
 
 def parts_of(x: Tensor, axis: int, sizes: Sequence[int] | None, count: int) -> tuple[Tensor, ...]:
