@@ -1,7 +1,7 @@
 """Pictures of the pages in dist/, to be looked at: `make screenshots` and `make picture`.
 
-The first takes every page whole, at phone and desktop width, light and dark, into screenshots/;
-the second what a visitor to one page sees first, into docs/, for the README.
+The first takes every page whole and in every state, at phone and desktop width, light and dark,
+into screenshots/; the second what a visitor to one page sees first, into docs/, for the README.
 """
 
 from __future__ import annotations
@@ -16,16 +16,24 @@ from typing import TYPE_CHECKING
 from PIL import Image
 from playwright.sync_api import expect, sync_playwright
 
+from tests.sites import contents
+
 from .conftest import CHROMIUM, serve
+from .test_drawing import draw
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
-    from playwright.sync_api import Browser, ColorScheme
+    from playwright.sync_api import Browser, ColorScheme, FilePayload, Page
+
+    from .conftest import Served
 
 ROOT = Path(__file__).parent.parent.parent
-DIST = ROOT / "dist"
 SCHEMES: tuple[ColorScheme, ...] = ("light", "dark")
+HEIGHTS = {390: 844, 1280: 800}
+
+NOTES: FilePayload = {"name": "notes.txt", "mimeType": "text/plain", "buffer": b"not a picture"}
+SEVEN = ((0.3, 0.2), (0.7, 0.18), (0.57, 0.5), (0.48, 0.82))
 
 
 @dataclass(frozen=True)
@@ -33,24 +41,91 @@ class Shot:
     """A page as it is to be photographed."""
 
     path: str
+    state: str
     file: Path
     width: int
     scheme: ColorScheme
     whole: bool
 
 
-def of_every_page(paths: Iterable[str]) -> list[Shot]:
-    """Each page whole, at two widths."""
+def answered(page: Page, _served: Served) -> None:
+    """Wait for the first example's answer, and for what fades."""
+    if page.locator("#take").count():
+        expect(page.locator("#take")).to_have_attribute("data-state", "live")
+        page.wait_for_timeout(300)
+
+
+def refused(page: Page, served: Served) -> None:
+    answered(page, served)
+    page.set_input_files("#upload", NOTES)
+    expect(page.get_by_role("alert")).to_be_visible()
+
+
+def loading(page: Page, served: Served) -> None:
+    """Give a picture before the model is there."""
+    served.hold("weights")
+    page.reload()
+    page.set_input_files("#upload", next((ROOT / "demos").glob("*/examples/*.jpg")))
+    page.wait_for_timeout(500)
+
+
+def unfolded(page: Page, served: Served) -> None:
+    answered(page, served)
+    for summary in page.locator("summary").all():
+        summary.click()
+
+
+def printed(page: Page, served: Served) -> None:
+    answered(page, served)
+    page.emulate_media(media="print")
+
+
+def emptied(page: Page, served: Served) -> None:
+    answered(page, served)
+    page.get_by_role("button", name="Draw").click()
+
+
+def drawn(page: Page, served: Served) -> None:
+    emptied(page, served)
+    draw(page, *SEVEN)
+    answered(page, served)
+
+
+STATES: dict[str, Callable[[Page, Served], None]] = {
+    "": answered,
+    "refused": refused,
+    "loading": loading,
+    "unfolded": unfolded,
+    "printed": printed,
+    "emptied": emptied,
+    "drawn": drawn,
+}
+
+
+def states_of(html: bytes) -> Iterable[str]:
+    """What can become of a page: only demos have states, only some have a drawing pad."""
+    if b'id="edgesite-demo"' not in html:
+        return [""]
+    return [state for state in STATES if state not in ("emptied", "drawn") or b'id="pad"' in html]
+
+
+def of_every_page(pages: dict[str, bytes]) -> list[Shot]:
+    """Each page whole, in each state, at two widths."""
     return [
-        Shot(path, ROOT / "screenshots" / f"{name(path)}-{width}-{scheme}.png", width, scheme, True)
-        for path, width, scheme in itertools.product(paths, (390, 1280), SCHEMES)
+        Shot(
+            path, state, ROOT / "screenshots" / f"{label}-{width}-{scheme}.png", width, scheme, True
+        )
+        for path, html in pages.items()
+        for state in states_of(html)
+        for label in ["-".join(filter(None, (name(path), state)))]
+        for width, scheme in itertools.product(HEIGHTS, SCHEMES)
     ]
 
 
 def for_the_readme(path: str) -> list[Shot]:
     """What a wide window shows of one page."""
     return [
-        Shot(path, ROOT / "docs" / f"{name(path)}-{scheme}.webp", 1280, scheme, False)
+        Shot(path, "", ROOT / "docs" / f"{name(path)}-{scheme}.webp", 1280, scheme, False)
         for scheme in SCHEMES
     ]
 
@@ -59,30 +134,34 @@ def name(path: str) -> str:
     return path.removesuffix(".html").strip("/") or "index"
 
 
-def take(shot: Shot, url: str, browser: Browser) -> None:
-    """Save what the page looks like once its model has answered."""
-    page = browser.new_page(viewport={"width": shot.width, "height": 800}, color_scheme=shot.scheme)
-    page.goto(url + shot.path)
-    answer = page.locator("#take")
-    if answer.count():
-        expect(answer).to_have_attribute("data-state", "live", timeout=60_000)
+def take(shot: Shot, served: Served, browser: Browser) -> None:
+    """Save what the page looks like in its state."""
+    window = {"width": shot.width, "height": HEIGHTS[shot.width]}
+    page = browser.new_page(viewport=window, color_scheme=shot.scheme)  # type: ignore[arg-type]
+    page.goto(served.url + shot.path)
+    STATES[shot.state](page, served)
     shot.file.parent.mkdir(exist_ok=True)
     picture = Image.open(io.BytesIO(page.screenshot(full_page=shot.whole)))
     picture.save(shot.file, quality=90)
+    while served.held:
+        served.held.popitem()[1].set()
     page.close()
     print(shot.file.relative_to(ROOT))
 
 
 def main(readme: bool) -> None:
     """Serve dist/ and take the pictures."""
-    found = sorted(path for path in DIST.rglob("*") if path.is_file())
-    files = {path.relative_to(DIST).as_posix(): path.read_bytes() for path in found}
-    pages = [file.removesuffix("index.html") for file in files if file.endswith(".html")]
+    files = contents(ROOT / "dist")
+    pages = {
+        file.removesuffix("index.html"): data
+        for file, data in files.items()
+        if file.endswith(".html")
+    }
     server, served = serve(files)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         for shot in for_the_readme("cifar10/") if readme else of_every_page(pages):
-            take(shot, served.url, browser)
+            take(shot, served, browser)
         browser.close()
     server.shutdown()
     server.server_close()

@@ -57,7 +57,7 @@ export function enableDrawing({ input, examples }: PageData, stage: Stage): void
     strokes = [];
     drawing = null;
     paint();
-    showMode("drawing", "Draw here with a mouse, a pen or a finger");
+    showMode("drawing", "Draw here");
     stage.clear("Nothing drawn yet");
   }
 
