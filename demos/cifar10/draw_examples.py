@@ -219,11 +219,11 @@ def horse() -> Painting:
 
 def deer() -> Painting:
     """Paint a stag at the edge of a wood."""
-    p = Painting("#5d7f4e", "#7c9a58")
+    p = Painting("#2f4a2c", "#4a6338")
     for x in range(-2, 104, 13):
         p.box(x, 0, 3.5, 52, ("#4b4030", "#3a3226"), blur=0.6)
         p.oval(x + 6, 8 + x % 7, 10, 12, ("#48703c", "#3c5f33"), blur=2)
-    p.box(0, 50, 100, 50, ("#9aa855", "#66803a"), blur=1)
+    p.box(0, 50, 100, 50, ("#6f7d3c", "#4c6029"), blur=1)
     p.speckle(52, 100, 9, 24, seed=8)
     p.oval(46, 90, 30, 3, ("#4b5f2a", "#4b5f2a"), blur=2)
     back, coat = ("#7d532d", "#5c3c20"), ("#b98450", "#8a5a30")
