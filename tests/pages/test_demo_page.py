@@ -214,6 +214,17 @@ def test_a_demo_without_examples_invites(visit: Visit) -> None:
     assert visit.complaints == []
 
 
+def test_a_bad_file_leaves_an_empty_stage_empty(visit: Visit) -> None:
+    page = visit.open("bare/")
+
+    page.set_input_files("#upload", NOTES)
+
+    expect(page.get_by_role("alert")).to_contain_text("not a picture")
+    expect(page.locator("#take")).to_have_attribute("data-state", "empty")
+    expect(page.locator("#caption")).to_have_text("Upload a picture, or drop one here.")
+    expect(page.locator("#shown")).to_be_hidden()
+
+
 def test_classes_below_the_threshold_are_left_out(visit: Visit) -> None:
     page = visit.open("strict/")
     wait_until_live(page)

@@ -31,6 +31,8 @@ const stage = element("stage");
 const message = element("message");
 const caption = element("caption");
 const image = element<HTMLImageElement>("shown");
+/** What is written under an empty frame. */
+const opening = caption.textContent!;
 
 image.onload = () => {
   image.classList.toggle("crisp", image.naturalWidth < 128);
@@ -125,7 +127,12 @@ export function createStage(page: PageData, predictor: Predictor): Stage {
 
   function fail(given: Given, error: Error): void {
     complain(error);
-    if (!given.built && answered) show(answered);
+    if (given.built) return;
+    if (answered) return show(answered);
+    current = null;
+    image.hidden = true;
+    showMode("picture", opening);
+    showState("empty", invitation);
   }
 
   function clear(words: string): void {
