@@ -165,9 +165,12 @@ def test_max_unpool_reads_indices_in_the_shape_it_infers() -> None:
     assert y.sum() == x.sum()
 
 
-def test_pool_refuses_a_window_larger_than_the_padded_input() -> None:
+@pytest.mark.parametrize("stride", [1, 4])
+def test_pool_refuses_a_window_larger_than_the_padded_input(stride: int) -> None:
+    attributes = {"kernel_shape": [5], "strides": [stride]}
+
     with pytest.raises(ModelError, match="window of 5"):
-        run_node("MaxPool", [np.zeros((1, 1, 2), np.float32)], {"kernel_shape": [5]})
+        run_node("MaxPool", [np.zeros((1, 1, 2), np.float32)], attributes)
 
 
 def test_pool_refuses_an_unknown_auto_pad() -> None:

@@ -110,7 +110,7 @@ def _window(
     # A window that starts behind the last element, in the padding, does not count.
     if ceil and (count - 1) * stride >= extent + before:
         count -= 1
-    if count < 0:
+    if count < 1:
         raise ModelError(
             f"a window of {span(taps, dilation)} on {extent + before + after} elements, padding "
             "included; bind a larger input shape"
