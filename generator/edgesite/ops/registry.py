@@ -23,8 +23,8 @@ def operator(*names: str, since: int = 1, domain: str = "") -> Callable[[F], F]:
     omitted) and its attributes as keyword arguments under ONNX's names with ONNX's
     defaults; it returns a tensor, or a tuple of as many as the node has outputs. A
     keyword argument `outputs`, when it has one, receives the number of outputs up to the
-    last that is used; `places`, the number of all. `since` is the first version of the operator the function is right for;
-    a later registration takes over from its own version on.
+    last that is used; `places`, the number of all. `since` is the first version of the
+    operator the function is right for; a later registration takes over from its own version on.
     """
 
     def register(function: F) -> F:
