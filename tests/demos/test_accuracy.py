@@ -17,7 +17,7 @@ import edgesite
 ROOT = Path(__file__).parent.parent.parent
 DATA = ROOT.parent / "shared" / "data"
 
-SAMPLE = 2000
+SAMPLE = 500
 """Pictures of the test sets that are looked at; any prefix holds all classes."""
 
 needs_data = pytest.mark.skipif(not DATA.exists(), reason="the data sets are not beside the repo")
