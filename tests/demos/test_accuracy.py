@@ -28,10 +28,10 @@ Array = np.ndarray[Any, Any]
 def cifar10() -> tuple[Array, Array]:
     """Test pictures as the page prepares them, and their labels."""
     packed = np.load(DATA / "cifar10-test-jpeg.npz")
-    ends = packed["offsets"]
+    ends, jpeg = packed["offsets"], packed["jpeg"]
     pictures = np.stack(
         [
-            np.asarray(Image.open(io.BytesIO(packed["jpeg"][a:b].tobytes())).convert("RGB"))
+            np.asarray(Image.open(io.BytesIO(jpeg[a:b].tobytes())).convert("RGB"))
             for a, b in pairwise(ends)
         ]
     )
