@@ -162,6 +162,7 @@ def _page(demo: DemoSource, model: Compiled, how: Fit, facts: Verified) -> DemoP
         manifest=model.manifest.model_dump(mode="json"),
         files=model.files,
         accent=config.accent,
+        attachments=demo.attachments,
     )
 
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from edgesite.site.attachments import Attachment
     from edgesite.site.images import ImageInput
 
 
@@ -111,6 +112,9 @@ class DemoPage:
     accent: str | None
     """A CSS colour that replaces the site's accent on this page."""
 
+    attachments: tuple[Attachment, ...] = ()
+    """The files that the words show or link to."""
+
 
 @dataclass(frozen=True)
 class SiteInfo:
@@ -132,3 +136,6 @@ class SiteInfo:
 
     body_markdown: str
     """The words of the index page, from index.md beside edgesite.yaml; often empty."""
+
+    attachments: tuple[Attachment, ...] = ()
+    """The files that these words show or link to."""

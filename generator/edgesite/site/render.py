@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from edgesite.site.assets import Assets
+    from edgesite.site.attachments import Attachment
     from edgesite.site.demo import DemoPage, SiteInfo
     from edgesite.site.images import ImageInput
 
@@ -69,13 +70,17 @@ def render_site(
     """Make every file of the site: POSIX paths below the output folder, and their bytes.
 
     Templates come from theme/templates where the site has them, else from the stock theme.
-    Raises BuildError if a template cannot be rendered.
+    Raises BuildError if a template cannot be rendered, or if a file that words refer to is named
+    like one that the site has itself.
     """
     renderer = _Renderer(site, assets, _environment(theme))
     for demo in demos:
         renderer.demo(demo)
     renderer.index(demos)
     renderer.missing()
+    renderer.attach("", site.attachments)
+    for demo in demos:
+        renderer.attach(f"{demo.slug}/", demo.attachments)
     return renderer.files
 
 
@@ -166,6 +171,16 @@ class _Renderer:
             inline_style=Markup(style),
             home=self.site.site_url or "./",
         )
+
+    def attach(self, folder: str, attachments: Sequence[Attachment]) -> None:
+        """Add the files that words refer to, once all that pages are made of is there."""
+        for attachment in attachments:
+            path = folder + attachment.name
+            if self.files.setdefault(path, attachment.data) != attachment.data:
+                raise BuildError(
+                    f"{attachment.where}: the page has a file of its own named "
+                    f'"{attachment.name}"; give yours another name'
+                )
 
     def _page(self, path: str, template: str, **context: object) -> None:
         depth = path.count("/")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from edgesite.errors import BuildError, ConfigError
+from edgesite.site.attachments import attachments
 from edgesite.site.config import DemoConfig, SiteConfig
 from edgesite.site.demo import SiteInfo
 from edgesite.site.document import read_text
@@ -14,11 +15,13 @@ from edgesite.site.paths import file_below, slug_of
 from edgesite.site.pictures import Picture, load_pictures
 from edgesite.site.validate import load_config
 from edgesite.site.wording import described, shown
+from edgesite.site.words import to_html
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
+    from edgesite.site.attachments import Attachment
     from edgesite.site.document import Document
     from edgesite.site.problems import Problems
 
@@ -44,6 +47,8 @@ class DemoSource:
     model: Path
     body_markdown: str
     pictures: tuple[Picture, ...]
+    attachments: tuple[Attachment, ...] = ()
+    """The files that the words show or link to."""
 
 
 @dataclass(frozen=True)
@@ -88,8 +93,9 @@ def load_demo(folder: Path, problems: Problems) -> DemoSource | None:
     slug = _slug(folder, config, document, problems)
     labels, labels_where = _labels(folder, config, document, problems)
     body = ""
+    files: tuple[Attachment, ...] = ()
     with problems.gathered():
-        body = _body(folder)
+        body, files = _body(folder)
     pictures = load_pictures(folder, config, document, labels or None, problems)
     try:
         model = file_below(folder, config.model)
@@ -97,7 +103,9 @@ def load_demo(folder: Path, problems: Problems) -> DemoSource | None:
         problems.add(document.problem(("model",), str(error)))
     if len(problems) > before:
         return None
-    return DemoSource(folder, slug, config, document, labels, labels_where, model, body, pictures)
+    return DemoSource(
+        folder, slug, config, document, labels, labels_where, model, body, pictures, files
+    )
 
 
 def check_is_site(root: Path) -> None:
@@ -113,6 +121,7 @@ def check_is_site(root: Path) -> None:
 
 def _load_info(root: Path) -> SiteInfo:
     config, _ = load_config(root / SITE_FILE, SiteConfig)
+    body, files = _body(root)
     return SiteInfo(
         title=config.title,
         description=config.description,
@@ -120,13 +129,18 @@ def _load_info(root: Path) -> SiteInfo:
         site_url=config.site_url,
         footer=config.footer,
         accent=config.theme.accent,
-        body_markdown=_body(root),
+        body_markdown=body,
+        attachments=files,
     )
 
 
-def _body(folder: Path) -> str:
+def _body(folder: Path) -> tuple[str, tuple[Attachment, ...]]:
+    """The words of a folder, and the files that they refer to."""
     path = folder / "index.md"
-    return read_text(path) if path.exists() else ""
+    if not path.exists():
+        return "", ()
+    text = read_text(path)
+    return text, attachments(path, text, to_html(text))
 
 
 def _demo_folders(root: Path) -> list[Path]:
