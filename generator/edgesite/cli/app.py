@@ -1,0 +1,79 @@
+"""The program itself, and the options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from edgesite.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+app = typer.Typer(
+    name="edgesite",
+    help="Turn ONNX models into web pages that run them in the visitor's browser.",
+    epilog=(
+        "\b\nA site in three commands:\n"
+        "  edgesite new site && cd site\n"
+        "  edgesite add ../model.onnx\n"
+        "  edgesite build\n\n"
+        "\b\nEvery command explains itself: edgesite build --help"
+    ),
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of lines.")]
+Root = Annotated[
+    Path,
+    typer.Option("--site", "-s", metavar="SITE", help="The site's folder, with edgesite.yaml."),
+]
+Shapes = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--shape",
+        metavar="NAME=SIZES",
+        help="The shape of an input (image=1,3,32,32) or the size of a named axis (height=32). "
+        "Repeat for more.",
+    ),
+]
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        import edgesite
+
+        print(edgesite.__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _edgesite(
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """Options of the program itself."""
+
+
+def shapes(options: Sequence[str] | None) -> dict[str, int | tuple[int, ...]] | None:
+    """--shape NAME=1,3,32,32 and --shape NAME=32."""
+    found: dict[str, int | tuple[int, ...]] = {}
+    for option in options or ():
+        name, _, text = option.rpartition("=")
+        try:
+            sizes = tuple(int(size) for size in text.split(","))
+        except ValueError:
+            sizes = ()
+        if not name or not sizes:
+            raise UsageError(f'--shape: got "{option}"; write it as --shape image=1,3,32,32')
+        found[name] = sizes if "," in text else sizes[0]
+    return found or None
