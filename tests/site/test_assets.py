@@ -9,6 +9,7 @@ import pytest
 from edgesite.errors import BuildError
 from edgesite.site import assets
 from edgesite.site.assets import Assets, bundles_folder, find_esbuild, theme_folder
+from edgesite.site.cache import Cache
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -144,7 +145,9 @@ def test_a_syntax_error_is_reported_with_its_file(tmp_path: Path) -> None:
     (tmp_path / "runtime").mkdir()
     (tmp_path / "runtime" / "worker.ts").write_text("const = 3;")
 
-    with pytest.raises(BuildError, match=r"runtime/worker\.ts: esbuild refuses it; (.|\n)*const ="):
+    with pytest.raises(
+        BuildError, match=r"runtime/worker\.ts:1:7: esbuild refuses it: Expected .*"
+    ):
         _ = Assets.load(tmp_path).worker
 
 
@@ -184,3 +187,20 @@ def test_esbuild_is_found_on_the_path_and_beside_the_site(tmp_path: Path, folder
     program.chmod(0o755)
 
     assert find_esbuild() == program
+
+
+def test_a_bundle_is_kept_until_a_file_of_its_kind_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    theme, kept = tmp_path / "theme", Cache(tmp_path / "cache")
+    (theme / "styles").mkdir(parents=True)
+    (theme / "styles" / "site.css").write_text("a { color: red }")
+    first = (Assets.load(theme, kept).style, Assets.load(theme, kept).worker)
+
+    (theme / "styles" / "site.css").write_text("b { color: red }")
+    changed = Assets.load(theme, kept).style
+    monkeypatch.setattr("subprocess.run", None)
+
+    assert changed.data == b"b{color:red}\n"
+    assert Assets.load(theme, kept).style == changed
+    assert Assets.load(theme, kept).worker == first[1]

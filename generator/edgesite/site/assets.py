@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -19,9 +20,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from edgesite.errors import BuildError
+from edgesite.site.cache import digest, key_of
+from edgesite.site.wording import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
+
+    from edgesite.site.cache import Cache
 
 _PACKAGE = Path(__file__).parent.parent
 _CHECKOUT = _PACKAGE.parent.parent
@@ -48,15 +53,16 @@ class Assets:
         self._assets: dict[tuple[str, frozenset[str]], Asset | None] = {}
 
     @classmethod
-    def load(cls, theme: Path | None = None) -> Assets:
+    def load(cls, theme: Path | None = None, cache: Cache | None = None) -> Assets:
         """Find the bundles of the stock theme, or of what `theme`, a folder, makes of it.
 
+        What esbuild makes is kept in the cache, as a process costs more than a whole page.
         Raises BuildError where bundles have to be made and there is no esbuild.
         """
-        override = theme if theme and _is_bundled(theme) else None
+        override = theme if theme and _is_bundled(theme) and not _is_stock(theme) else None
         esbuild = find_esbuild()
         if esbuild and (override or _is_checkout()):
-            return cls(_Fresh(esbuild, theme_folder(), override))
+            return cls(_Fresh(esbuild, theme_folder(), override, cache))
         if override:
             raise BuildError(
                 f"{override}: scripts and styles of one's own need esbuild, which was not found; "
@@ -77,6 +83,16 @@ class Assets:
     def style(self) -> Asset:
         """The style sheet of all pages."""
         return self._needed("site")
+
+    @property
+    def bench(self) -> Asset:
+        """The script of the page that measures engines."""
+        return self._needed("bench")
+
+    @property
+    def live(self) -> Asset:
+        """The script by which pages of `edgesite serve` follow changes; no build ships it."""
+        return self._needed("live")
 
     @property
     def index(self) -> Asset | None:
@@ -134,6 +150,10 @@ def _is_bundled(theme: Path) -> bool:
     return any((theme / name).is_dir() for name in _BUNDLED_FOLDERS)
 
 
+def _is_stock(theme: Path) -> bool:
+    return theme.resolve() == theme_folder().resolve()
+
+
 def _is_checkout() -> bool:
     return (_CHECKOUT / "theme" / "bundle.json").is_file()
 
@@ -178,35 +198,75 @@ class _Fresh:
     esbuild: Path
     theme: Path
     override: Path | None
+    cache: Cache | None = None
 
     def __str__(self) -> str:
         return str(self.override or self.theme)
 
     def bundle(self, name: str, switches: frozenset[str]) -> tuple[str, bytes] | None:
-        """Make the bundle."""
-        if self.override is None:
-            return self._bundle(self.theme, name, switches)
-        with tempfile.TemporaryDirectory(prefix="edgesite-theme-") as folder:
-            merged = Path(folder)
-            shutil.copytree(self.theme, merged, dirs_exist_ok=True)
-            shutil.copytree(self.override, merged, dirs_exist_ok=True)
-            return self._bundle(merged, name, switches)
-
-    def _bundle(self, theme: Path, name: str, switches: frozenset[str]) -> tuple[str, bytes] | None:
-        table = json.loads((theme / "bundle.json").read_text(encoding="utf-8"))
+        """Make the bundle, or take it from the cache."""
+        table = json.loads(self._file("bundle.json").read_text(encoding="utf-8"))
         entry = table["entries"][name]
         known = entry.get("switches", [])
-        if not (theme / entry["source"]).is_file() or not switches.issubset(known):
+        if not self._file(entry["source"]).is_file() or not switches.issubset(known):
             return None
         on = [switch for switch in known if switch in switches]
+        file = "-".join([name, *on]) + entry["suffix"]
         defines = [f"--define:{key.upper()}={str(key in on).lower()}" for key in known]
+        command = [entry["source"], *table["options"], *defines]
+        if self.cache is None:
+            return file, self._made(command)
+        program = self.esbuild.resolve()
+        stamp = [str(program), program.stat().st_mtime_ns, program.stat().st_size]
+        key = key_of("bundle", command, stamp, self._sources(entry["suffix"]))
+        made = self.cache.kept(key, lambda: {"bundle": self._made(command)})
+        return file, made["bundle"]
+
+    @property
+    def _folders(self) -> list[Path]:
+        """Where sources are; of two files with one name the later folder's counts."""
+        return [self.theme, self.override] if self.override else [self.theme]
+
+    def _file(self, name: str) -> Path:
+        """The author's file where there is one, else the stock theme's."""
+        found = (folder / name for folder in reversed(self._folders))
+        return next((path for path in found if path.is_file()), self.theme / name)
+
+    def _sources(self, suffix: str) -> dict[str, str]:
+        """The hash of every file that may go into a bundle: styles for styles, else the rest."""
+        found = {
+            path.relative_to(folder).as_posix(): path
+            for folder in self._folders
+            for part in _BUNDLED_FOLDERS
+            for path in (folder / part).rglob("*")
+            if path.is_file() and (path.suffix == ".css") == (suffix == ".css")
+        }
+        return {name: digest(path.read_bytes()) for name, path in found.items()}
+
+    def _made(self, command: Sequence[str]) -> bytes:
+        if self.override is None:
+            return self._run(self.theme, command)
+        with tempfile.TemporaryDirectory(prefix="edgesite-theme-") as folder:
+            merged = Path(folder)
+            for part in _BUNDLED_FOLDERS:
+                for source in self._folders:
+                    if (source / part).is_dir():
+                        shutil.copytree(source / part, merged / part, dirs_exist_ok=True)
+            return self._run(merged, command)
+
+    def _run(self, folder: Path, command: Sequence[str]) -> bytes:
         done = subprocess.run(
-            [self.esbuild, entry["source"], *table["options"], *defines],
-            cwd=theme,
-            capture_output=True,
-            check=False,
+            [self.esbuild, *command], cwd=folder, capture_output=True, check=False
         )
         if done.returncode:
-            reason = done.stderr.decode(errors="replace").strip()
-            raise BuildError(f"{self}/{entry['source']}: esbuild refuses it; {reason}")
-        return "-".join([name, *on]) + entry["suffix"], done.stdout
+            raise self._refused(command[0], done.stderr.decode(errors="replace").strip())
+        return done.stdout
+
+    def _refused(self, source: str, complaint: str) -> BuildError:
+        """What esbuild complains of, at the place in the author's own file."""
+        found = re.search(r"\[ERROR\] (.*)(?:\n+\s*(\S+):(\d+):(\d+):$)?", complaint, re.M)
+        what, name, line, column = found.groups() if found else (complaint, None, None, None)
+        name = name or source
+        # esbuild counts columns from 0, editors from 1.
+        where = shown(self._file(name)) + (f":{line}:{int(column) + 1}" if column else "")
+        return BuildError(f"{where}: esbuild refuses it: {what}; correct it")

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 INDEX = "index.json"
 FOLDER = ".edgesite-cache"
@@ -52,6 +52,15 @@ class Cache:
         except (OSError, ValueError, TypeError):
             return None
         return files if sound else None
+
+    def kept(self, key: str, make: Callable[[], Mapping[str, bytes]]) -> Mapping[str, bytes]:
+        """The files of an entry, which is made and kept where there is none."""
+        files = self.get(key)
+        if files is not None:
+            return files
+        made = make()
+        self.put(key, made)
+        return made
 
     def put(self, key: str, files: Mapping[str, bytes]) -> None:
         """Keep files under a key; without effect where the folder cannot be written."""
