@@ -10,7 +10,8 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "generator" / "edgesite"
 
 LAYERS: dict[str, int] = {
-    "cli": 8,
+    "cli": 9,
+    "bench": 8,
     "site": 7,
     "verify": 6,
     "onnx_backend": 6,

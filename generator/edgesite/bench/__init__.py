@@ -1,0 +1,1 @@
+"""How fast a model answers in a real browser, alone or beside another engine in one run."""

@@ -1,0 +1,104 @@
+"""What is measured: a model or a demo's model, compiled, with an input and the right answer."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+import edgesite
+from edgesite.errors import UsageError
+from edgesite.site.cache import Cache
+from edgesite.site.compiled import compiled
+from edgesite.site.problems import Problems
+from edgesite.site.source import DEMO_FILE, load_demo
+from edgesite.verify import Reference, random_feeds
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from edgesite.targets.manifest import Manifest, TensorInfo
+
+SEED = 0
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A model, ready to be served to any engine."""
+
+    name: str
+    model: bytes
+    """The .onnx file."""
+
+    manifest: Manifest
+    compiled: Mapping[str, bytes]
+    """The files of the compiled model, by name."""
+
+    inputs: tuple[bytes, ...]
+    """A random input, in the order of the manifest."""
+
+    outputs: tuple[bytes, ...]
+    """onnxruntime's answer to it."""
+
+    def files(self) -> dict[str, bytes]:
+        """All that a benchmark page fetches about the model, by its address."""
+        tables = (("input", self.inputs), ("output", self.outputs))
+        return {
+            "model.onnx": self.model,
+            **{f"model/{name}": data for name, data in self.compiled.items()},
+            **{f"{folder}/{i}.bin": d for folder, all_ in tables for i, d in enumerate(all_)},
+        }
+
+    def task(self, engine: str, *, warm_ms: float, timed_ms: float, cold: bool) -> bytes:
+        """What theme/bench/bench.ts is told to do."""
+        facts = {
+            "engine": engine,
+            "inputs": [_place(info) for info in self.manifest.inputs],
+            "outputs": [_place(info) for info in self.manifest.outputs],
+            "warm_ms": warm_ms,
+            "timed_ms": timed_ms,
+            "cold": cold,
+        }
+        return json.dumps(facts).encode()
+
+
+def subject(path: Path, shapes: Mapping[str, int | tuple[int, ...]] | None = None) -> Subject:
+    """Compile a model, or that of a demo's folder, and ask onnxruntime for the right answer.
+
+    Raises UsageError where the path is neither, and what compiling raises.
+    """
+    if not path.is_dir():
+        made = edgesite.compile(path, shapes=shapes)
+        return _answered(path.stem, path, made.manifest, made.files())
+    if not (path / DEMO_FILE).is_file():
+        raise UsageError(f"{path}: has no {DEMO_FILE}; give a model or the folder of a demo")
+    problems = Problems()
+    demo = load_demo(path, problems)
+    problems.raise_any()
+    assert demo is not None  # else there was a problem
+    kept = compiled(demo, Cache.of_site(path.resolve().parent.parent))
+    return _answered(demo.slug, demo.model, kept.manifest, kept.files)
+
+
+def _answered(name: str, path: Path, manifest: Manifest, files: Mapping[str, bytes]) -> Subject:
+    feeds = random_feeds(manifest, SEED)
+    answers = Reference(path).run(feeds)
+    return Subject(
+        name=name,
+        model=path.read_bytes(),
+        manifest=manifest,
+        compiled=files,
+        inputs=tuple(_bytes(feeds[info.name]) for info in manifest.inputs),
+        outputs=tuple(_bytes(answers[info.name]) for info in manifest.outputs),
+    )
+
+
+def _place(info: TensorInfo) -> dict[str, object]:
+    return {"name": info.name, "dtype": info.dtype, "shape": list(info.shape)}
+
+
+def _bytes(array: np.ndarray[Any, np.dtype[Any]]) -> bytes:
+    return np.ascontiguousarray(array).tobytes()
