@@ -12,7 +12,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper, parser
 
-from edgesite.errors import ModelError
+from edgesite.errors import ModelError, UnsupportedError
 from edgesite.frontend import import_model
 
 MODEL = parser.parse_model(
@@ -174,6 +174,13 @@ class TestExternalData:
         with pytest.raises(ModelError, match="outside the model's folder; put the data file"):
             import_model(path)
 
+    @pytest.mark.parametrize("location", ["nul\0byte", "x" * 5000])
+    def test_names_that_no_file_can_have_are_refused(self, path: Path, location: str) -> None:
+        self.change(path, "location", location)
+
+        with pytest.raises(ModelError, match="which no file can be called"):
+            import_model(path)
+
     def test_a_link_does_not_lead_out_of_the_folder(self, path: Path) -> None:
         outside = path.parent.parent / f"{path.parent.name}.data"
         outside.write_bytes(bytes(64))
@@ -324,4 +331,28 @@ class TestTensors:
         del model.graph.initializer[:]
 
         with pytest.raises(Exception, match=sentence):
+            import_model(model)
+
+
+class TestExtent:
+    """Models whose size alone is absurd."""
+
+    def test_branches_within_branches_are_refused(self) -> None:
+        body = parser.parse_graph("g () => (float[2] y) { y = Relu(x) }")
+        for _ in range(9):
+            node = helper.make_node("If", ["c"], ["y"], then_branch=body, else_branch=body)
+            body = helper.make_graph([node], "g", [], body.output)
+        model = onnx.ModelProto()
+        model.CopyFrom(MODEL)
+        model.graph.node.extend(body.node)
+
+        with pytest.raises(UnsupportedError, match="lie in each other more than 8 deep"):
+            import_model(model)
+
+    def test_more_nodes_than_anyone_has_are_refused(self) -> None:
+        model = onnx.ModelProto()
+        model.CopyFrom(MODEL)
+        model.graph.node.extend([MODEL.graph.node[0]] * 20_000)
+
+        with pytest.raises(UnsupportedError, match="has more than 20000 nodes"):
             import_model(model)

@@ -22,6 +22,7 @@ from edgesite.frontend.functions import Body, local_body, schema_body
 from edgesite.frontend.graph import StaticGraph, StaticNode, ValueInfo
 from edgesite.frontend.infer import check, check_counts, check_required, infer, title
 from edgesite.frontend.known import Known, TooLargeError
+from edgesite.frontend.load import NODE_LIMIT
 from edgesite.frontend.opsets import OLDEST, domain_of, schema_of
 from edgesite.frontend.order import graphs_of, ordered
 from edgesite.frontend.scope import Key, Scope
@@ -45,9 +46,6 @@ Derive = Callable[
 
 The dtype and shape of each are what counts; names are the node's own.
 """
-
-# 20 000: ten times the nodes of large models; functions can describe any number of them.
-_NODE_LIMIT = 20_000
 
 
 @dataclass
@@ -107,8 +105,8 @@ class Importer:
         """Visit nodes in order; one that is wrong does not keep the others from being seen."""
         for proto in ordered(nodes, where):
             self.visited += 1
-            if self.visited > _NODE_LIMIT:
-                raise TooLargeError(f"{where}: has more than {_NODE_LIMIT} nodes; split the model")
+            if self.visited > NODE_LIMIT:  # functions can describe any number of them
+                raise TooLargeError(f"{where}: has more than {NODE_LIMIT} nodes; split the model")
             with self.known.gathering():
                 self._visit(self._resolved(proto, scope), graphs_of(proto), scope)
 

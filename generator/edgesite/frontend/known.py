@@ -27,6 +27,8 @@ class Known:
     """What the file says of types, for operators that onnx has no rules for."""
     constants: dict[str, Array] = field(default_factory=dict)
     taken: set[str] = field(default_factory=set)
+    copies: dict[str, int] = field(default_factory=dict)
+    """How often a name was asked for, so that the thousandth finds its number at once."""
     problems: list[EdgesiteError] = field(default_factory=list)
 
     def learn(self, name: str, proto: TypeProto | None) -> None:
@@ -42,10 +44,11 @@ class Known:
 
     def unique(self, name: str) -> str:
         """A name like the one given that no value has."""
-        candidate, count = name, 1
+        candidate, count = name, self.copies.get(name, 1)
         while candidate in self.taken:
             count += 1
             candidate = f"{name}:{count}"
+        self.copies[name] = count
         self.taken.add(candidate)
         return candidate
 

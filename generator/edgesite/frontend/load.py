@@ -12,6 +12,13 @@ import onnx
 from google.protobuf.message import DecodeError, EncodeError  # type: ignore[import-untyped]
 
 from edgesite.errors import ModelError
+from edgesite.frontend.known import TooLargeError
+from edgesite.frontend.order import graphs_of
+
+# 20 000: ten times the nodes of large models.
+NODE_LIMIT = 20_000
+# 8: exporters nest branches and loops three deep at most, and every level is looked at again.
+_DEPTH_LIMIT = 8
 
 
 @dataclass(frozen=True)
@@ -96,6 +103,7 @@ def _checked(model: onnx.ModelProto, where: str) -> onnx.ModelProto:
             f"{where}: has no graph; the file is truncated or not an ONNX model, "
             "export or download it again"
         )
+    _check_extent(model, where)
     if any(isinstance(text, bytes) for text in _texts(model)):
         raise ModelError(
             f"{where}: has a name that is no text; the file is damaged, export or download it again"
@@ -106,6 +114,24 @@ def _checked(model: onnx.ModelProto, where: str) -> onnx.ModelProto:
             "name the outputs and export again"
         )
     return model
+
+
+def _check_extent(model: onnx.ModelProto, where: str) -> None:
+    """Refuse what would take minutes to read, before it is read."""
+    waiting = [(model.graph.node, 1), *((function.node, 1) for function in model.functions)]
+    count = 0
+    while waiting:
+        nodes, depth = waiting.pop()
+        count += len(nodes)
+        if count > NODE_LIMIT:
+            raise TooLargeError(f"{where}: has more than {NODE_LIMIT} nodes; split the model")
+        if depth > _DEPTH_LIMIT:
+            raise TooLargeError(
+                f"{where}: branches and loops lie in each other more than {_DEPTH_LIMIT} deep; "
+                "export the model with fewer"
+            )
+        graphs = (graph for node in nodes for graph in graphs_of(node).values())
+        waiting += [(graph.node, depth + 1) for graph in graphs]
 
 
 def _texts(model: onnx.ModelProto) -> Iterator[str | bytes]:

@@ -138,13 +138,20 @@ def _external_path(location: str, folder: Path | None, where: str) -> Path:
             "model given as bytes; give the path of the .onnx file"
         )
     root = folder.resolve()
-    path = (root / location).resolve()
+    try:
+        path = (root / location).resolve()
+        found = path.is_file()
+    except (OSError, ValueError):  # too long, or with a NUL in it
+        raise ModelError(
+            f"{where}: its data is in {location[:40]!r}..., which no file can be called; "
+            "the file is damaged, export or download it again"
+        ) from None
     if not location or not path.is_relative_to(root):
         raise ModelError(
             f"{where}: its data is in {location!r}, outside the model's folder; "
             "put the data file beside the .onnx file and export with that name"
         )
-    if not path.is_file():
+    if not found:
         raise ModelError(
             f"{where}: its data is in {location}, which is missing; "
             "copy that file into the folder of the .onnx file"
