@@ -9,7 +9,7 @@ from __future__ import annotations
 import gzip
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from edgesite.site.answers import answers, doubts, probabilities, verified
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from edgesite.site.compiled import Compiled
     from edgesite.site.demo import Proof, SiteInfo
     from edgesite.site.fit import Fit
+    from edgesite.site.render import RenderedDemo
     from edgesite.site.source import DemoSource
 
 
@@ -93,6 +94,31 @@ class Report:
     elapsed_ms: float
 
 
+@dataclass(frozen=True)
+class Finished:
+    """A demo that is compiled and compared."""
+
+    page: DemoPage
+    report: PageReport
+    warnings: tuple[str, ...]
+
+
+@dataclass
+class Memory:
+    """What earlier builds of the same process made, so that the next makes what changed alone."""
+
+    sources: dict[Path, DemoSource] = field(default_factory=dict)
+    """By folder; only what has no problems."""
+
+    finished: dict[Path, Finished] = field(default_factory=dict)
+    rendered: dict[str, RenderedDemo] = field(default_factory=dict)
+
+    def forget(self, folder: Path) -> None:
+        """Read a demo's folder anew: something in it has changed."""
+        self.sources.pop(folder, None)
+        self.finished.pop(folder, None)
+
+
 def build(root: Path, out: Path, progress: Progress | None = None) -> Report:
     """Build the site in root into out, which is replaced as a whole.
 
@@ -100,11 +126,8 @@ def build(root: Path, out: Path, progress: Progress | None = None) -> Report:
     """
     started, tell = time.perf_counter(), progress or _silent
     check_output(out, root)
-    site = check(root, progress)
-    total = len(site.pages)
-    tell(Step("render", None, total, total))
-    files = render_site(site.info, site.pages, Assets.load(site.theme), site.theme)
-    tell(Step("write", None, total, total))
+    site, files = made(root, progress)
+    tell(Step("write", None, len(site.pages), len(site.pages)))
     write_output(out, files)
     return Report(
         out=out,
@@ -116,31 +139,63 @@ def build(root: Path, out: Path, progress: Progress | None = None) -> Report:
     )
 
 
-def check(root: Path, progress: Progress | None = None) -> Checked:
+def made(
+    root: Path, progress: Progress | None = None, memory: Memory | None = None
+) -> tuple[Checked, dict[str, bytes]]:
+    """Build a site without writing it: what is known of it, and every file by POSIX path.
+
+    Raises the only problem or ProblemsError.
+    """
+    tell, cache, memory = progress or _silent, Cache.of_site(root), memory or Memory()
+    site = check(root, progress, memory)
+    tell(Step("render", None, len(site.pages), len(site.pages)))
+    assets = Assets.load(site.theme, cache)
+    return site, render_site(site.info, site.pages, assets, site.theme, cache, memory.rendered)
+
+
+def check(root: Path, progress: Progress | None = None, memory: Memory | None = None) -> Checked:
     """Do all that a build does but render and write.
 
     Raises the only problem, or ProblemsError with every problem of every demo.
     """
     tell, problems, cache = progress or _silent, Problems(), Cache.of_site(root)
-    site = load_site(root, problems)
-    pages: list[DemoPage] = []
-    reports: list[PageReport] = []
-    warnings: list[str] = []
+    memory = memory or Memory()
+    site = load_site(root, problems, memory.sources)
+    demos: list[Finished] = []
     for number, demo in enumerate(site.demos):
-        started = time.perf_counter()
+
+        def at(stage: str, slug: str = demo.slug, number: int = number) -> None:
+            tell(Step(stage, slug, number, len(site.demos)))
+
         with problems.gathered():
-            tell(Step("compile", demo.slug, number, len(site.demos)))
-            model = compiled(demo, cache)
-            how = fit(demo, model.manifest, problems)
-            if how is None:
-                continue
-            tell(Step("verify", demo.slug, number, len(site.demos)))
-            facts = verified(demo, model, how, cache)
-            warnings += doubts(demo, facts.scores)
-            pages.append(_page(demo, model, how, facts))
-            reports.append(_report(demo, model, facts, _since(started)))
+            finished = memory.finished.get(demo.folder) or _finish(demo, cache, problems, at)
+            if finished:
+                memory.finished[demo.folder] = finished
+                demos.append(finished)
     problems.raise_any()
-    return Checked(site.info, site.theme, tuple(pages), tuple(reports), tuple(warnings))
+    return Checked(
+        info=site.info,
+        theme=site.theme,
+        pages=tuple(demo.page for demo in demos),
+        reports=tuple(demo.report for demo in demos),
+        warnings=tuple(warning for demo in demos for warning in demo.warnings),
+    )
+
+
+def _finish(
+    demo: DemoSource, cache: Cache, problems: Problems, at: Callable[[str], None]
+) -> Finished | None:
+    """Compile a demo and compare it; None where it does not fit its model, which is noted."""
+    started = time.perf_counter()
+    at("compile")
+    model = compiled(demo, cache)
+    how = fit(demo, model.manifest, problems)
+    if how is None:
+        return None
+    at("verify")
+    facts = verified(demo, model, how, cache)
+    report = _report(demo, model, facts, _since(started))
+    return Finished(_page(demo, model, how, facts), report, tuple(doubts(demo, facts.scores)))
 
 
 def _page(demo: DemoSource, model: Compiled, how: Fit, facts: Verified) -> DemoPage:

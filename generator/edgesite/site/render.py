@@ -7,43 +7,40 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import io
 import traceback
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 from jinja2 import (
-    ChoiceLoader,
     Environment,
-    FileSystemLoader,
+    FunctionLoader,
     StrictUndefined,
     TemplateError,
     TemplateSyntaxError,
 )
 from markupsafe import Markup
-from PIL import Image
 
 from edgesite._version import __version__
 from edgesite.errors import BuildError
 from edgesite.site.accent import accent_rule
 from edgesite.site.assets import Asset, theme_folder
 from edgesite.site.bars import bars
+from edgesite.site.document import read_text
 from edgesite.site.figures import counted, kilobytes, percent, scientific
-from edgesite.site.images import seen, thumbnail
 from edgesite.site.page import Receipt, caption, page_data
+from edgesite.site.small import small_pictures
 from edgesite.site.words import to_html
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from edgesite.site.assets import Assets
     from edgesite.site.attachments import Attachment
+    from edgesite.site.cache import Cache
     from edgesite.site.demo import DemoPage, SiteInfo
     from edgesite.site.images import ImageInput
-
-# What the style sheet shows at 48 x 48 and at 160 x 120, for screens with two dots per pixel.
-_THUMBNAIL = (96, 96)
-_COVER = (320, 240)
 
 _POLICY = {
     "default-src": "'none'",
@@ -64,32 +61,74 @@ _ICON = (
 )
 
 
+@dataclass(frozen=True)
+class RenderedDemo:
+    """The page of one demo and all files below it."""
+
+    made_of: tuple[object, ...]
+    """Everything it depends on."""
+
+    receipt: Receipt
+    files: Mapping[str, bytes]
+
+
 def render_site(
-    site: SiteInfo, demos: Sequence[DemoPage], assets: Assets, theme: Path | None = None
+    site: SiteInfo,
+    demos: Sequence[DemoPage],
+    assets: Assets,
+    theme: Path | None = None,
+    cache: Cache | None = None,
+    earlier: dict[str, RenderedDemo] | None = None,
 ) -> dict[str, bytes]:
     """Make every file of the site: POSIX paths below the output folder, and their bytes.
 
     Templates come from theme/templates where the site has them, else from the stock theme.
+    Small pictures are kept in the cache. Pages are taken from `earlier`, by slug, as long as
+    they still hold, and put there.
+
     Raises BuildError if a template cannot be rendered, or if a file that words refer to is named
     like one that the site has itself.
     """
-    renderer = _Renderer(site, assets, _environment(theme))
+    kept = earlier if earlier is not None else {}
+    templates = _templates(theme)
+    shared = _Shared(site, assets, _environment(templates), cache)
     for demo in demos:
-        renderer.demo(demo)
-    renderer.index(demos)
+        made_of = (demo, site, assets.page(demo.inputs_enabled), assets.worker, assets.style)
+        found = kept.get(demo.slug)
+        if found is None or found.made_of != (*made_of, templates):
+            renderer = _Renderer(shared)
+            receipt = renderer.demo(demo)
+            renderer.attach(f"{demo.slug}/", demo.attachments)
+            kept[demo.slug] = RenderedDemo((*made_of, templates), receipt, renderer.files)
+    for slug in kept.keys() - {demo.slug for demo in demos}:
+        del kept[slug]
+    renderer = _Renderer(shared)
+    renderer.index(demos, [kept[demo.slug].receipt for demo in demos])
     renderer.missing()
-    renderer.attach("", site.attachments)
     for demo in demos:
-        renderer.attach(f"{demo.slug}/", demo.attachments)
+        renderer.files |= kept[demo.slug].files
+    renderer.attach("", site.attachments)
     return renderer.files
 
 
-def _environment(theme: Path | None) -> Environment:
-    folders = [theme] if theme else []
+def _templates(theme: Path | None) -> tuple[tuple[str, str, str], ...]:
+    """Name, path and text of every template; of two with one name the site's own counts."""
+    folders = [folder / "templates" for folder in (theme_folder(), theme) if folder]
+    found = {
+        path.relative_to(folder).as_posix(): path
+        for folder in folders
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name[0] != "."
+    }
+    return tuple((name, str(path), read_text(path)) for name, path in found.items())
+
+
+@lru_cache(maxsize=2)
+def _environment(templates: tuple[tuple[str, str, str], ...]) -> Environment:
+    """Templates ready to be used; made once, as compiling them costs more than a page."""
+    table = {name: (text, path, lambda: True) for name, path, text in templates}
     environment = Environment(
-        loader=ChoiceLoader(
-            [FileSystemLoader(folder / "templates") for folder in (*folders, theme_folder())]
-        ),
+        loader=FunctionLoader(table.get),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -106,24 +145,35 @@ def _environment(theme: Path | None) -> Environment:
     return environment
 
 
+@dataclass(frozen=True)
+class _Shared:
+    """What every page of a site is made with."""
+
+    site: SiteInfo
+    assets: Assets
+    environment: Environment
+    cache: Cache | None
+
+    @cached_property
+    def footer(self) -> Markup | None:
+        return Markup(to_html(self.site.footer)) if self.site.footer else None
+
+
 class _Renderer:
-    """Collects the files of one site; born and finished in `render_site`."""
+    """Collects the files of a demo, or those of the site around the demos."""
 
-    def __init__(self, site: SiteInfo, assets: Assets, environment: Environment) -> None:
-        self.site = site
-        self.assets = assets
-        self.environment = environment
+    def __init__(self, shared: _Shared) -> None:
+        self.shared = shared
+        self.site, self.assets = shared.site, shared.assets
         self.files: dict[str, bytes] = {}
-        self.sizes: dict[str, Receipt] = {}
-        self.footer = Markup(to_html(site.footer)) if site.footer else None
 
-    def demo(self, demo: DemoPage) -> None:
-        """Add a demo's page and all files below it."""
+    def demo(self, demo: DemoPage) -> Receipt:
+        """Add a demo's page and all files below it; its sizes are returned."""
         script, worker = self.assets.page(demo.inputs_enabled), self.assets.worker
         receipt = Receipt.of(demo, script, worker)
-        self.sizes[demo.slug] = receipt
         first = demo.examples[0].answers if demo.examples else ()
-        self._add_pictures(demo)
+        pictures = small_pictures(demo, self.shared.cache)
+        self.files |= {f"{demo.slug}/{name}": data for name, data in pictures.items()}
         self.files |= {f"{demo.slug}/{name}": data for name, data in demo.files.items()}
         self._page(
             f"{demo.slug}/index.html",
@@ -137,8 +187,9 @@ class _Renderer:
             words=Markup(to_html(demo.body_markdown)),
             data=page_data(demo, f"../assets/{self._asset(worker)}", receipt),
         )
+        return receipt
 
-    def index(self, demos: Sequence[DemoPage]) -> None:
+    def index(self, demos: Sequence[DemoPage], receipts: Sequence[Receipt]) -> None:
         """Add the list of demos."""
         rows = [
             {
@@ -146,9 +197,9 @@ class _Renderer:
                 "title": demo.title,
                 "description": demo.description,
                 "picture": f"{demo.slug}/cover.webp" if demo.examples else None,
-                "bytes": self.sizes[demo.slug].total.gzip,
+                "bytes": receipt.total.gzip,
             }
-            for demo in demos
+            for demo, receipt in zip(demos, receipts, strict=True)
         ]
         script = self.assets.index
         self._page(
@@ -187,7 +238,7 @@ class _Renderer:
         url = path.removesuffix("index.html")
         shared: dict[str, object] = {
             "site": self.site,
-            "footer": self.footer,
+            "footer": self.shared.footer,
             "version": __version__,
             "policy": _policy({}),
             "icon": "data:image/svg+xml;base64," + base64.b64encode(_ICON.encode()).decode(),
@@ -195,10 +246,14 @@ class _Renderer:
             "canonical": self.site.site_url and self.site.site_url + url,
         }
         try:
-            page = self.environment.get_template(template).render(shared | context)
-        except TemplateError as error:
+            page = self.shared.environment.get_template(template).render(shared | context)
+        except BuildError:
+            raise
+        except Exception as error:  # an expression in a template may raise anything
             where = _place_of(error) or template
-            raise BuildError(f"{where}: {error.message}; correct the template") from error
+            reason = error.message if isinstance(error, TemplateError) else str(error)
+            what = reason or type(error).__name__
+            raise BuildError(f"{where}: {what}; correct the template") from error
         self.files[path] = page.encode()
 
     def _asset(self, asset: Asset) -> str:
@@ -213,21 +268,8 @@ class _Renderer:
         data = self.assets.style.data + accent_rule(accent).encode()
         return Asset(f"site.{hashlib.sha256(data).hexdigest()[:8]}.css", data)
 
-    def _add_pictures(self, demo: DemoPage) -> None:
-        for example in demo.examples:
-            image = Image.open(io.BytesIO(example.image))
-            small = thumbnail(image, *_THUMBNAIL)
-            self.files |= {
-                f"{demo.slug}/examples/{example.name}": example.image,
-                f"{demo.slug}/thumbnails/{example.name}.webp": small,
-                f"{demo.slug}/seen/{example.name}.png": _png(seen(image, demo.input)),
-            }
-        if demo.examples:
-            image = Image.open(io.BytesIO(demo.examples[0].image))
-            self.files[f"{demo.slug}/cover.webp"] = thumbnail(image, *_COVER)
 
-
-def _place_of(error: TemplateError) -> str | None:
+def _place_of(error: Exception) -> str | None:
     """Find the line of a template where an error is, as jinja2 puts it into tracebacks."""
     if isinstance(error, TemplateSyntaxError):
         return f"{error.filename}:{error.lineno}"
@@ -252,9 +294,3 @@ def _pixels(spec: ImageInput) -> str:
     else:
         way = {"contain": "all of it, with borders", "stretch": "stretched"}[spec.resize.fit]
     return f"{size}, {way}"
-
-
-def _png(image: Image.Image) -> bytes:
-    file = io.BytesIO()
-    image.save(file, "PNG", optimize=True)
-    return file.getvalue()

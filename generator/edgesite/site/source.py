@@ -64,20 +64,27 @@ class SiteSource:
     """The site's own theme folder."""
 
 
-def load_site(root: Path, problems: Problems) -> SiteSource:
+def load_site(
+    root: Path, problems: Problems, known: dict[Path, DemoSource] | None = None
+) -> SiteSource:
     """Read a site; what is wrong goes to problems, and the demos that are well are returned.
+
+    Demos are taken from `known`, by folder, where it has them, and put there.
 
     Raises BuildError where the folder is no site at all, or has no demos.
     """
     check_is_site(root)
+    known = {} if known is None else known
     info = SiteInfo("", "", "en", None, None, None, "")
     with problems.gathered():
         info = _load_info(root)
     demos: list[DemoSource] = []
     for folder in _demo_folders(root):
         with problems.gathered():
-            demo = load_demo(folder, problems)
-            demos += [demo] if demo else []
+            demo = known.get(folder) or load_demo(folder, problems)
+            if demo:
+                known[folder] = demo
+                demos.append(demo)
     _refuse_equal_slugs(demos, problems)
     theme = root / "theme"
     return SiteSource(root, info, tuple(demos), theme if theme.is_dir() else None)
