@@ -40,11 +40,14 @@ from edgesite.ir.layout import Layout
 from edgesite.targets.wasm.lanes import LANES, Lanes, in_lanes
 from edgesite.targets.wasm.nest import Nest, always_read, shared_in
 from edgesite.targets.wasm.scalars import Scalars, compute_type
-from edgesite.wasm import F32X4, F64, Local
+from edgesite.wasm import F32X4, F64, Function, Local
 from edgesite.wasm import Value as Wasm
 
 MOST_BOXES = 12
 """A Map is cut into at most so many boxes along the conditions in it."""
+
+UNROLLED_POINTS = 9
+"""Windows of up to so many elements are written out: their addresses are constants."""
 
 
 def emit(
@@ -175,9 +178,12 @@ def _put(nest: Nest, output: Value, position: tuple[Expr, ...], value: Wasm) -> 
 def _in_memory_order(
     nest: Nest, output: Value, position: tuple[Expr, ...], extents: Sequence[int]
 ) -> list[int]:
-    """The axes from the one that takes the largest steps through the output to the smallest."""
+    """The axes from the one that takes the largest steps through the output to the smallest.
+
+    Axes of one point come first, where they are in nobody's way.
+    """
     strides = {axis: nest.stride(output, position, axis) or 0 for axis in range(len(extents))}
-    return sorted(range(len(extents)), key=lambda axis: (-strides[axis], axis))
+    return sorted(range(len(extents)), key=lambda axis: (extents[axis] > 1, -strides[axis], axis))
 
 
 @contextmanager
@@ -259,11 +265,16 @@ def _vertical(
 ) -> None:
     """Four neighbouring results, one in each lane."""
     f = nest.scalars.f
-    total = f.local(F32X4, float(identity(node.combine, DType.FLOAT32)))
-    with _loops(nest, inner_axes, extents) as inner:
-        vector = Lanes(inner, lane).vector(node.body)
-        f.assign(total, _combined_lanes(node.combine, vector, total))
-    nest.known[in_lanes(Result(DType.FLOAT32))] = total
+    total = LaneTotal(f, node.combine)
+    inner_extents = [extents[axis] for axis in inner_axes]
+    if prod(inner_extents) <= UNROLLED_POINTS:
+        for place in np.ndindex(*inner_extents):
+            point = nest.bound(dict(zip(inner_axes, map(int, place), strict=True)))
+            total.take(Lanes(point, lane).vector(node.body))
+    else:
+        with _loops(nest, inner_axes, extents) as inner:
+            total.take(Lanes(inner, lane).vector(node.body))
+    nest.known[in_lanes(Result(DType.FLOAT32))] = total.result()
     result = f.let(Lanes(nest, lane).vector(finish))
     pointer, offset = nest.address(node.output, node.position)
     f.store(pointer, result, offset)
@@ -275,18 +286,17 @@ def _horizontal(
     """One result from lanes that run along the last reduction axis, and a tail of scalars."""
     f = nest.scalars.f
     lane = inner_axes[-1]
-    start = float(identity(node.combine, DType.FLOAT32))
-    lanes, tail = f.local(F32X4, start), _accumulator(nest, node)
+    lanes, tail = LaneTotal(f, node.combine), _accumulator(nest, node)
     whole = extents[lane] // LANES * LANES
     with _loops(nest, inner_axes[:-1], extents) as outer:
         with outer.loop(lane, 0, whole, LANES) as four:
-            vector = Lanes(four, lane).vector(node.body)
-            f.assign(lanes, _combined_lanes(node.combine, vector, lanes))
+            lanes.take(Lanes(four, lane).vector(node.body))
         if whole < extents[lane]:
             with outer.loop(lane, whole, extents[lane]) as one:
                 _accumulate(one, node, tail)
+    combined = lanes.result()
     for number in range(LANES):
-        element = _widened(lanes.extract_lane(number), tail)
+        element = _widened(combined.extract_lane(number), tail)
         f.assign(tail, _combined(nest, node, tail, element))
     _finish(nest, node, finish, tail)
 
@@ -363,15 +373,36 @@ def _position_of_extremum(
 _OPERATION = {"sum": "add", "prod": "mul", "max": "max", "min": "min"}
 
 
-def _combined_lanes(combine: str, vector: Wasm, total: Wasm) -> Wasm:
-    match combine:
-        case "sum":
-            return total + vector
-        case "prod":
-            return total * vector
-        case "max":
-            return total.max(vector)
-    return total.min(vector)
+class LaneTotal:
+    """Four running sums, products or extremes.
+
+    pmin and pmax are five times as fast as min and max (KERNELS.md, 4) but drop a nan; lanes
+    in which one was seen are remembered beside them.
+    """
+
+    def __init__(self, f: Function, combine: str) -> None:
+        self._f, self._combine = f, combine
+        self._total = f.local(F32X4, float(identity(combine, DType.FLOAT32)))
+        self._nan = f.local(F32X4, 0.0) if combine in ("max", "min") else None
+
+    def take(self, vector: Wasm) -> None:
+        """Combine four more elements."""
+        f, total = self._f, self._total
+        match self._combine:
+            case "sum":
+                f.assign(total, total + vector)
+                return
+            case "prod":
+                f.assign(total, total * vector)
+                return
+        x = f.let(vector)
+        assert self._nan is not None
+        f.assign(self._nan, self._nan | (x != x))
+        f.assign(total, total.pmax(x) if self._combine == "max" else total.pmin(x))
+
+    def result(self) -> Local:
+        """All elements so far combined; a mask of ones is a nan."""
+        return self._total if self._nan is None else self._f.let(self._total | self._nan)
 
 
 def identity(combine: str, dtype: DType) -> float:
