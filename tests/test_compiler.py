@@ -19,8 +19,6 @@ import edgesite
 from edgesite.errors import (
     EdgesiteError,
     ModelError,
-    UnsupportedError,
-    UnsupportedOperatorError,
     UsageError,
 )
 from tests.models import Array, answers_of, assert_answers_alike, model_of
@@ -116,22 +114,45 @@ def test_constants_fix_inputs() -> None:
 # What it says
 
 
+def refused(nodes: list[onnx.NodeProto], feeds: dict[str, Array]) -> list[str]:
+    """What is said of a model that cannot be compiled: a line per node."""
+    model = model_of([helper.make_node("Relu", ["x"], ["y"])], feeds, ["y"])
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+    model.opset_import.append(helper.make_opsetid("com.example", 1))
+    with pytest.raises(EdgesiteError) as caught:
+        edgesite.compile(model)
+    return str(caught.value).splitlines()
+
+
 def test_all_unsupported_operators_are_listed_with_their_nodes() -> None:
     nodes = [
         helper.make_node("Frobnicate", ["x"], ["a"], name="first", domain="com.example"),
         helper.make_node("Defrobnicate", ["a"], ["y"], name="second", domain="com.example"),
     ]
-    model = model_of([helper.make_node("Relu", ["x"], ["y"])], FEEDS, ["y"])
-    del model.graph.node[:]
-    model.graph.node.extend(nodes)
-    model.opset_import.append(helper.make_opsetid("com.example", 1))
 
-    with pytest.raises(UnsupportedOperatorError) as caught:
-        edgesite.compile(model)
+    first, second = refused(nodes, FEEDS)
 
-    first, second = str(caught.value).splitlines()
-    assert first.startswith("node first (Frobnicate")
+    assert first.startswith("node first (Frobnicate, com.example version 1): the operator is not")
     assert second.startswith("node second (Defrobnicate")
+
+
+def test_a_node_that_cannot_be_expressed_does_not_hide_the_next() -> None:
+    feeds = {**FEEDS, "sizes": np.array([3, 2]), "k": np.array([1])}
+    nodes = [
+        helper.make_node("Reshape", ["x", "sizes"], ["a"], name="shaped"),
+        helper.make_node("ReduceSum", ["x", "k"], ["b"], name="summed"),
+        helper.make_node("Add", ["a", "b"], ["y"], name="unknown"),
+    ]
+
+    assert refused(nodes, feeds) == [
+        "node shaped (Reshape, ai.onnx version 21): the shape of Reshape is computed at run time; "
+        'fix the input it follows from with compile(..., constants={name: value}); here that is "'
+        'sizes"',
+        "node summed (ReduceSum, ai.onnx version 13): axes of ReduceSum is computed at run time; "
+        'fix the input it follows from with compile(..., constants={name: value}); here that is "'
+        'k"',
+    ]
 
 
 @pytest.mark.parametrize("content", [b"", b"\x00" * 64, b"not a model"])
@@ -518,7 +539,7 @@ def test_real_models_are_refused_by_the_operator_they_need(
 ) -> None:
     case = next(iter(facts[name]["cases"].values()))
 
-    with pytest.raises(UnsupportedError, match=REFUSED[name]):
+    with pytest.raises(EdgesiteError, match=REFUSED[name]):
         edgesite.compile(MODELS / f"{name}.onnx", case["in_shapes"])
 
 

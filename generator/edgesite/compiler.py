@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,8 +14,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from edgesite import frontend, ops
-from edgesite.errors import EdgesiteError, InternalError, UnsupportedOperatorError
+from edgesite.errors import (
+    EdgesiteError,
+    InternalError,
+    ProblemsError,
+    UnsupportedTypeError,
+)
 from edgesite.frontend import StaticGraph, StaticNode
+from edgesite.frontend.remedies import hint, missing
 from edgesite.ir import Builder, DType, Graph, Tensor, format_graph, verify
 from edgesite.passes import PIPELINE
 from edgesite.passes.layout import choose_layouts
@@ -42,9 +50,8 @@ def compile(  # noqa: A001 - the name users expect: edgesite.compile(model)
     """
     source = Path(model) if isinstance(model, str | os.PathLike) else model
     static = frontend.import_model(
-        source, shapes=shapes, constants=constants, supported=ops.is_supported
+        source, shapes=shapes, constants=constants, supported=ops.is_supported, missing=_missing
     )
-    frontend.check_supported(static, ops.is_supported)
     graph = optimise(express(static))
     schedule = make_schedule(choose_layouts(graph, reach))
     place = schedule.placement
@@ -77,19 +84,56 @@ def _source(static: StaticGraph, schedule: Schedule) -> Source:
 
 
 def express(static: StaticGraph) -> Graph:
-    """Every node of an ONNX graph in primitives."""
+    """Every node of an ONNX graph in primitives.
+
+    Raises the only problem, or ProblemsError: a node that cannot be expressed does not keep
+    those behind it from being looked at, as far as its outputs' types are known.
+    """
     builder = Builder()
+    problems: list[EdgesiteError] = []
     tensors: dict[str, Tensor | None] = {"": None}
     for info in static.inputs:
-        tensors[info.name] = builder.input(info.name, info.shape, DType.of(info.dtype))
+        with _gathered(problems, f"input {info.name}"):
+            tensors[info.name] = builder.input(info.name, info.shape, DType.of(info.dtype))
     for node in static.nodes:
+        if any(name not in tensors and name not in static.constants for name in node.inputs):
+            continue  # it reads what could not be made, of which nothing is known
         builder.origin = node.name or node.op_type
-        try:
+        with _gathered(problems, f"node {node}", partial(hint, static, node)):
             _express_node(node, builder, tensors, static)
-        except EdgesiteError as error:
-            raise type(error)(f"node {node}: {error}") from error
-    outputs = [_tensor(info.name, builder, tensors, static) for info in static.outputs]
+        for name in node.outputs:
+            if name not in tensors and name in static.values:
+                with suppress(UnsupportedTypeError):
+                    value = static.values[name]
+                    tensors[name] = builder.input(name, value.shape, DType.of(value.dtype))
+    outputs: list[Tensor] = []
+    for out in static.outputs:
+        if tensors.get(out.name) or out.name in static.constants:
+            with _gathered(problems, f"output {out.name}"):
+                outputs.append(_tensor(out.name, builder, tensors, static))
+    if problems:
+        raise problems[0] if len(problems) == 1 else ProblemsError(problems)
     return verify(builder.graph(outputs))
+
+
+@contextmanager
+def _gathered(
+    problems: list[EdgesiteError],
+    where: str,
+    more: Callable[[EdgesiteError], str] = lambda _: "",
+) -> Iterator[None]:
+    """Note a problem with its place, and `more` that is known of it, and go on."""
+    try:
+        yield
+    except EdgesiteError as error:
+        problems.append(type(error)(f"{where}: {error}{more(error)}"))
+
+
+def _missing(node: StaticNode) -> str | None:
+    """Why a node has no meaning, if it has none."""
+    if ops.find(node.domain, node.op_type, node.version):
+        return None
+    return missing(node, ops.versions(node.domain, node.op_type))
 
 
 def _express_node(
@@ -100,7 +144,7 @@ def _express_node(
 ) -> None:
     function = ops.find(node.domain, node.op_type, node.version)
     if function is None:
-        raise UnsupportedOperatorError(f"version {node.version} is older than edgesite understands")
+        raise InternalError(f"node {node} has no meaning, which was not noticed before")
     inputs = [_optional(name, builder, tensors, static) for name in node.inputs]
     used = max((k + 1 for k, name in enumerate(node.outputs) if name), default=0)
     results = ops.call(function, inputs, node.attributes, used, len(node.outputs))

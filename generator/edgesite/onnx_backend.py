@@ -16,6 +16,7 @@ from onnx.backend.base import Backend, BackendRep
 
 import edgesite.compiler
 from edgesite.errors import (
+    EdgesiteError,
     ProblemsError,
     UnsupportedError,
     UnsupportedShapeError,
@@ -53,7 +54,9 @@ class Representation(BackendRep):
         if key not in self._compiled:
             try:
                 self._compiled[key] = edgesite.compiler.compile(self._model, shapes)
-            except UnsupportedShapeError:
+            except (UnsupportedShapeError, ProblemsError) as error:
+                if not _concerns_shapes(error):
+                    raise
                 constants = {name: array for name, array in feeds.items() if _may_be_fixed(array)}
                 if not constants:
                     raise
@@ -77,6 +80,12 @@ class EdgesiteBackend(Backend):
     def supports_device(cls, device: str) -> bool:
         """Whether there is such a device: the CPU."""
         return device == "CPU"
+
+
+def _concerns_shapes(error: EdgesiteError) -> bool:
+    """Whether a size that is not known is part of the trouble."""
+    problems = error.problems if isinstance(error, ProblemsError) else (error,)
+    return any(isinstance(problem, UnsupportedShapeError) for problem in problems)
 
 
 def _may_be_fixed(array: NDArray[Any]) -> bool:

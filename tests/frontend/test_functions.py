@@ -8,8 +8,8 @@ from onnx import parser
 from onnx.reference import ReferenceEvaluator
 from tests.frontend.reassembly import reassembled
 
-from edgesite.errors import ModelError, UnsupportedError, UnsupportedOperatorError
-from edgesite.frontend import StaticGraph, check_supported, import_model
+from edgesite.errors import ModelError, ProblemsError, UnsupportedError
+from edgesite.frontend import StaticGraph, StaticNode, import_model
 
 PRIMITIVE = {"Add", "Mul", "Sub", "Div", "Exp", "Sqrt", "ReduceMax", "ReduceSum", "ReduceMean"}
 
@@ -166,12 +166,13 @@ def test_functions_of_the_model_go_before_operators_of_the_same_name() -> None:
     assert kinds(import_model(model, supported=lambda *_: True)) == ["Neg"]
 
 
-def test_every_unsupported_operator_is_listed_with_its_node() -> None:
+def test_every_node_without_a_meaning_is_listed_with_what_else_is_wrong() -> None:
     model = parser.parse_model(
         """
-        <ir_version: 9, opset_import: ["": 18, "com.microsoft": 1]>
+        <ir_version: 9, opset_import: ["": 18, "com.example": 1]>
         g (float[2, 3] x, bool c) => (float[2, 3] y) {
-            ["/det"] h = com.microsoft.Secret(x)
+            ["/det"] h = com.example.Secret(x)
+            ["/bad"] z = Reshape(x, w)
             ["/if"] y = If(c) <
                 then_branch = a () => (float[2, 3] p) { ["/inner"] p = Foo(h) },
                 else_branch = b () => (float[2, 3] q) { q = Add(h, x) }
@@ -180,14 +181,14 @@ def test_every_unsupported_operator_is_listed_with_its_node() -> None:
         """
     )
 
-    with pytest.raises(UnsupportedOperatorError) as error:
-        check_supported(import_model(model), supported)
+    def missing(node: StaticNode) -> str | None:
+        return "no" if node.op_type in ("Secret", "Foo") else None
+
+    with pytest.raises(ProblemsError) as error:
+        import_model(model, missing=missing)
 
     assert str(error.value).splitlines() == [
-        "node /det (Secret, com.microsoft version 1): the operator is not supported; "
-        "export the model without it",
-        "node /if (If, ai.onnx version 16): the operator is not supported; "
-        "export the model without it",
-        "node /inner (Foo, ai.onnx version 18): the operator is not supported; "
-        "export the model without it",
+        "node /bad (Reshape): reads w, which nothing makes; the file is damaged, export it again",
+        "node /det (Secret, com.example version 1): no",
+        "node /inner (Foo, ai.onnx version 18): no",
     ]

@@ -248,3 +248,32 @@ def test_attributes_of_no_kind_are_refused() -> None:
 
     with pytest.raises(ModelError, match="attribute alpha: is of kind 0, which cannot be read"):
         import_model(helper.make_model(helper.make_graph([node], "g", infos[:1], infos[1:])))
+
+
+@pytest.mark.parametrize(
+    ("kind", "sentence"),
+    [
+        (
+            "bool",
+            r"node y \(MaxPool\): input x is tensor\(bool\), where .*tensor\(uint8\) is needed",
+        ),
+        ("uint8", ""),
+    ],
+)
+def test_element_types_are_those_that_the_operator_takes(kind: str, sentence: str) -> None:
+    model = parser.parse_model(
+        '<ir_version: 9, opset_import: ["": 18]>'
+        f"g ({kind}[1, 1, 4, 4] x) => (y) {{ y = MaxPool <kernel_shape = [2, 2]> (x) }}"
+    )
+
+    with pytest.raises(ModelError, match=sentence) if sentence else contextlib.nullcontext():
+        import_model(model)
+
+
+def test_operands_that_must_be_of_one_type_are() -> None:
+    model = parser.parse_model(
+        '<ir_version: 9, opset_import: ["": 18]>g (float[2] x, int64[2] i) => (y) { y = Add(x, i) }'
+    )
+
+    with pytest.raises(ModelError, match=r"input i is tensor\(int64\), where tensor\(float\)"):
+        import_model(model)

@@ -47,19 +47,25 @@ def reported(as_json: bool) -> Iterator[None]:
         raise typer.Exit(1) from None
 
 
+_PLACE = re.compile(r"(?P<file>[^\n]+?):(?P<line>\d+):(?P<column>\d+): (?P<message>.*)", re.S)
+_NODE = re.compile(
+    r"(?:\w+: )?node (?P<node>.*?) \((?P<operator>\w+)"
+    r"(?:, (?P<domain>\S+) version (?P<version>\d+))?\): (?P<reason>.*?)(?:; (?P<remedy>.*))?",
+    re.S,
+)
+"""How messages name nodes, and what to do, behind the last thing that is wrong."""
+
+
 def _parts(message: str) -> dict[str, Any]:
-    """A message with its place apart, where it has one."""
-    match = re.match(
-        r"(?P<file>[^\n]+?):(?P<line>\d+):(?P<column>\d+): (?P<message>.*)", message, re.S
-    )
-    if match is None:
-        return {"message": message}
-    return {
-        "file": match["file"],
-        "line": int(match["line"]),
-        "column": int(match["column"]),
-        "message": match["message"],
-    }
+    """A message with its place and its node apart, where it has them."""
+    place = _PLACE.match(message)
+    parts: dict[str, Any] = place.groupdict() if place else {"message": message}
+    node = _NODE.fullmatch(parts["message"])
+    parts |= {name: text for name, text in node.groupdict().items() if text} if node else {}
+    return parts | {name: int(parts[name]) for name in _NUMBERS if name in parts}
+
+
+_NUMBERS = ("line", "column", "version")
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """ONNX in, a clean static ONNX graph out."""
 
 from edgesite.frontend.graph import OutputInfo, Source, StaticGraph, StaticNode, ValueInfo
-from edgesite.frontend.model import check_supported, import_model
+from edgesite.frontend.model import import_model
 
 __all__ = [
     "OutputInfo",
@@ -9,6 +9,5 @@ __all__ = [
     "StaticGraph",
     "StaticNode",
     "ValueInfo",
-    "check_supported",
     "import_model",
 ]

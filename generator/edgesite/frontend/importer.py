@@ -20,7 +20,7 @@ from edgesite.frontend.control import CONTROL, Control, Traced, Types, branches,
 from edgesite.frontend.fold import SHAPE_ONLY, fold, stand_in
 from edgesite.frontend.functions import Body, local_body, schema_body
 from edgesite.frontend.graph import StaticGraph, StaticNode, ValueInfo
-from edgesite.frontend.infer import check, check_counts, check_required, infer, title
+from edgesite.frontend.infer import check, check_counts, check_required, check_types, infer, title
 from edgesite.frontend.known import Known, TooLargeError
 from edgesite.frontend.load import NODE_LIMIT
 from edgesite.frontend.opsets import OLDEST, domain_of, schema_of
@@ -202,6 +202,7 @@ class Importer:
         """Evaluate a node, or replace it by what it is made of, or keep it."""
         known, opsets = self.known, {**scope.opsets, node.domain: opset}
         check(node, opsets)
+        check_types(node, schema, known)
         types = infer(node, schema, known, opsets)
         for name in filter(None, node.output):
             known.learn(name, types.get(name))

@@ -24,7 +24,7 @@ from onnx import (
 from edgesite.errors import ModelError
 from edgesite.frontend.known import Known
 from edgesite.frontend.tensors import Array
-from edgesite.frontend.types import dims_of
+from edgesite.frontend.types import dims_of, dtype_of
 
 # 1024: operands that decide sizes have one element per axis, or per index of an axis.
 _DATA_LIMIT = 1024
@@ -86,6 +86,39 @@ def check_required(node: NodeProto, graphs: Container[str], schema: defs.OpSchem
         raise ModelError(
             f"{title(node)}: lacks attribute {', '.join(sorted(missing))}; export the model again"
         )
+
+
+def check_types(node: NodeProto, schema: defs.OpSchema, known: Known) -> None:
+    """Check the element types of a node's inputs, which onnx's inference takes as they come.
+
+    Raises ModelError for one that the operator has no meaning for, or two that must be equal.
+    """
+    allowed = {item.type_param_str: item.allowed_type_strs for item in schema.type_constraints}
+    formal = list(schema.inputs)
+    agreed: dict[str, str] = {}
+    for at, name in enumerate(node.input):
+        kind = formal[min(at, len(formal) - 1)]
+        dtype = dtype_of(known.types.get(name))
+        code = known.types[name].tensor_type.elem_type if dtype is not None else 0
+        spelled = _SPELLED.get(code)
+        if spelled is None:
+            continue
+        wanted = allowed.get(kind.type_str, [kind.type_str])
+        first = agreed.setdefault(kind.type_str, spelled) if kind.is_homogeneous else spelled
+        if spelled not in wanted or spelled != first:
+            able = first if spelled in wanted else ", ".join(sorted(wanted))
+            raise ModelError(
+                f"{title(node)}: input {name} is {spelled}, where {able} is needed; "
+                "the file is damaged, export it again"
+            )
+
+
+_SPELLED = {
+    code: f"tensor({name.lower()})"
+    for name, code in TensorProto.DataType.items()
+    if name != "UNDEFINED"
+}
+"""How onnx's definitions write element types."""
 
 
 def infer(

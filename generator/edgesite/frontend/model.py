@@ -16,7 +16,7 @@ from edgesite.errors import (
     UnsupportedOperatorError,
     UnsupportedShapeError,
 )
-from edgesite.frontend.graph import Source, StaticGraph, ValueInfo
+from edgesite.frontend.graph import Source, StaticGraph, StaticNode, ValueInfo
 from edgesite.frontend.importer import Derive, Importer
 from edgesite.frontend.load import Loaded, load
 from edgesite.frontend.opsets import domain_of, versions_of
@@ -26,6 +26,7 @@ from edgesite.frontend.shapes import Bound, Sizes, bind_inputs
 from edgesite.frontend.types import tensor_type
 
 Supported = Callable[[str, str], bool]
+Missing = Callable[[StaticNode], str | None]
 
 # 4 GiB: what WebAssembly addresses; a larger value alone makes a model impossible.
 _MEMORY_BYTES = 1 << 32
@@ -38,6 +39,7 @@ def import_model(
     constants: Mapping[str, ArrayLike] | None = None,
     supported: Supported | None = None,
     derive: Derive | None = None,
+    missing: Missing | None = None,
 ) -> StaticGraph:
     """Read a model and make everything static that can be.
 
@@ -45,7 +47,8 @@ def import_model(
     its size; a first axis that counts samples is 1 unless said otherwise. `constants`
     fixes inputs to values. Operators that `supported(domain, op_type)` denies are replaced
     by what the standard says they are made of, where it does; without `supported`, none is.
-    `derive` tells the outputs of nodes that onnx has no rules for.
+    `derive` tells the outputs of nodes that onnx has no rules for. `missing` says why a node
+    cannot be compiled, None of one that can.
 
     Raises ModelError for a broken file, UnsupportedError for what cannot be static,
     UsageError for shapes and constants that do not fit, ProblemsError for several of these.
@@ -64,8 +67,8 @@ def import_model(
     try:
         graph = _walked(importer, loaded, opsets, bound)
     except EdgesiteError as problem:
-        known.problems.append(problem)
-    _stop_at(known.problems)
+        _stop_at([*known.problems, problem])
+    _stop_at([*known.problems, *_missing(graph, missing)] if known.problems else ())
     graph = prune(
         replace(
             graph,
@@ -75,19 +78,17 @@ def import_model(
             source=_source(loaded, opsets),
         )
     )
+    _stop_at(_missing(graph, missing))
     _stop_at([_too_large(v) for v in graph.values.values() if _size_bytes(v) > _MEMORY_BYTES])
     return graph
 
 
-def check_supported(graph: StaticGraph, supported: Supported) -> None:
-    """Raise UnsupportedOperatorError, a line per node, unless all operators are supported."""
-    lines = [
-        f"node {node}: the operator is not supported; export the model without it"
-        for node in graph.walk()
-        if not supported(node.domain, node.op_type)
+def _missing(graph: StaticGraph, missing: Missing | None) -> list[EdgesiteError]:
+    """A problem for every node that has no meaning."""
+    reasons = ((node, missing(node)) for node in graph.walk()) if missing else ()
+    return [
+        UnsupportedOperatorError(f"node {node}: {reason}") for node, reason in reasons if reason
     ]
-    if lines:
-        raise UnsupportedOperatorError("\n".join(lines))
 
 
 def _bound(

@@ -21,6 +21,6 @@ from edgesite.ops import regions as regions
 from edgesite.ops import resize as resize
 from edgesite.ops import sample as sample
 from edgesite.ops import slices as slices
-from edgesite.ops.registry import call, find, is_supported, names, operator
+from edgesite.ops.registry import call, find, is_supported, names, operator, versions
 
-__all__ = ["call", "find", "is_supported", "names", "operator"]
+__all__ = ["call", "find", "is_supported", "names", "operator", "versions"]

@@ -45,6 +45,11 @@ def find(domain: str, name: str, version: int) -> Function | None:
     return versions[max(fitting)] if fitting else None
 
 
+def versions(domain: str, name: str) -> tuple[int, ...]:
+    """The versions of an operator from which on its meaning is known, oldest first."""
+    return tuple(sorted(_TABLE.get((domain, name), ())))
+
+
 def is_supported(domain: str, name: str) -> bool:
     """Whether an operator has a meaning at any version."""
     return (domain, name) in _TABLE
