@@ -104,10 +104,15 @@ def evaluate(graph: Graph, feeds: Mapping[str, Array]) -> dict[str, Array]:
         values[value.name] = array
     for node in graph.nodes:
         with np.errstate(all="ignore"):
-            result = _run(node, values).astype(node.output.dtype.numpy)
+            result = _stored(_run(node, values), node.output.dtype)
         values[node.output.name] = result
         assert result.shape == node.output.shape, f"{node.output.name}: {result.shape}"
     return values
+
+
+def _stored(array: Array, dtype: DType) -> Array:
+    """Elements as they lie in memory."""
+    return array.view(dtype.numpy) if dtype.is_coded else array.astype(dtype.numpy)
 
 
 def _run(node: Node, values: Mapping[str, Array]) -> Array:
@@ -256,6 +261,7 @@ class Evaluation:
 
     def _load(self, expr: Load, needed: Array) -> Array:
         array = self.values[expr.value.name]
+        array = array.view(np.uint8) if expr.dtype.is_coded else array
         inside = np.asarray(True)
         position = []
         for where, extent in zip(expr.index, array.shape, strict=True):
@@ -281,12 +287,16 @@ def _described(value: Value) -> str:
 
 
 def _working(dtype: DType) -> np.dtype[Any]:
-    """What elements are computed in: halves in float32."""
+    """What elements are computed in: halves in float32; codes are bytes."""
+    if dtype.is_coded:
+        return np.dtype(np.uint8)
     return np.dtype(np.float32) if dtype in _HALVES else dtype.numpy
 
 
 def _cast(x: Array, dtype: DType) -> Array:
     """x in another dtype; floats become integers by way of 32 or 64 bits, as in WebAssembly."""
+    if dtype.is_coded:
+        return x
     if dtype.is_integer and x.dtype.kind == "f":
         by_way_of = (
             np.int32 if dtype.bits < 32 else np.int64 if dtype is DType.UINT32 else dtype.numpy

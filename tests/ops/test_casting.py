@@ -57,8 +57,8 @@ def test_cast_to_bfloat16_rounds_to_even() -> None:
 
 
 def test_cast_beyond_what_is_represented_is_refused() -> None:
-    with pytest.raises(UnsupportedTypeError, match="float8_e5m2"):
-        run_node("Cast", [np.zeros(1, np.float32)], {"to": 19})
+    with pytest.raises(UnsupportedTypeError, match="complex64"):
+        run_node("Cast", [np.zeros(1, np.float32)], {"to": 14})
 
 
 @pytest.mark.parametrize("target", DTYPES)

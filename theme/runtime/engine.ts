@@ -99,7 +99,8 @@ async function instantiate(code: Uint8Array<ArrayBuffer>, pages: number): Promis
 function portsOf(places: readonly TensorPlace[], memory: WebAssembly.Memory): Port[] {
   return places.map((place) => {
     const length = place.shape.reduce((product, size) => product * size, 1);
-    return { ...place, view: new ARRAYS[place.dtype](memory.buffer, place.offset, length) };
+    const typed = ARRAYS[place.dtype] ?? Uint8Array;
+    return { ...place, view: new typed(memory.buffer, place.offset, length) };
   });
 }
 

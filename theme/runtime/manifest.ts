@@ -5,7 +5,10 @@
 
 export type Target = "simd" | "relaxed";
 
-/** numpy's names; float16 and bfloat16 travel as their raw bits, bool as one byte. */
+/**
+ * numpy's names; float16 and bfloat16 travel as their raw bits, bool as one byte, and types of
+ * eight bits and fewer, such as float8_e4m3fn and int4, as a byte per element.
+ */
 export type DType =
   | "bfloat16" | "float16" | "float32" | "float64"
   | "int8" | "int16" | "int32" | "int64"

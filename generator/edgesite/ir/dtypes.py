@@ -27,6 +27,24 @@ class DType(Enum):
     UINT32 = "uint32"
     UINT64 = "uint64"
     BOOL = "bool"
+    INT2 = "int2"
+    UINT2 = "uint2"
+    INT4 = "int4"
+    UINT4 = "uint4"
+    FLOAT4E2M1 = "float4_e2m1fn"
+    FLOAT6E2M3 = "float6_e2m3fn"
+    FLOAT6E3M2 = "float6_e3m2fn"
+    FLOAT8E4M3 = "float8_e4m3fn"
+    FLOAT8E4M3FNUZ = "float8_e4m3fnuz"
+    FLOAT8E5M2 = "float8_e5m2"
+    FLOAT8E5M2FNUZ = "float8_e5m2fnuz"
+    FLOAT8E8M0 = "float8_e8m0fnu"
+
+    is_coded: bool
+    """Whether an element is a byte whose meaning is in a table: it is moved, not computed with."""
+
+    def __init__(self, name: str) -> None:
+        self.is_coded = name != "bfloat16" and hasattr(ml_dtypes, name)
 
     @classmethod
     def of(cls, dtype: DTypeLike) -> DType:
@@ -46,9 +64,7 @@ class DType(Enum):
     @property
     def numpy(self) -> np.dtype[np.generic]:
         """The numpy dtype of stored elements."""
-        dtype: np.dtype[np.generic] = np.dtype(
-            ml_dtypes.bfloat16 if self is DType.BFLOAT16 else self.value
-        )
+        dtype: np.dtype[np.generic] = np.dtype(getattr(ml_dtypes, self.value, self.value))
         return dtype
 
     @property
@@ -69,15 +85,15 @@ class DType(Enum):
     @property
     def is_unsigned(self) -> bool:
         """Whether elements are unsigned integers (a bool is not)."""
-        return self.value.startswith("uint")
+        return self.value.startswith("uint") and not self.is_coded
 
     @property
     def is_integer(self) -> bool:
-        """Whether elements are integers, signed or not (a bool is not)."""
-        return not self.is_float and self is not DType.BOOL
+        """Whether elements are integers that one computes with, signed or not (a bool is not)."""
+        return not (self.is_float or self.is_coded or self is DType.BOOL)
 
     def __str__(self) -> str:
-        return self.value
+        return str(self.value)
 
 
 _FLOATS = frozenset({DType.FLOAT16, DType.BFLOAT16, DType.FLOAT32, DType.FLOAT64})

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from edgesite.errors import InternalError
+from edgesite.errors import InternalError, UnsupportedTypeError
 from edgesite.ir.dtypes import INDEX, DType
 
 _UNARY = """
@@ -116,8 +116,13 @@ class Expr:
         return unary("not" if self.dtype is DType.BOOL else "bit_not", self)
 
     def cast(self, dtype: DType) -> Expr:
-        """This value in another dtype."""
-        return self if dtype is self.dtype else Cast(dtype, self)
+        """This value in another dtype; codes as uint8, and the other way round, as they are."""
+        if dtype is self.dtype:
+            return self
+        if DType.UINT8 not in (dtype, self.dtype):
+            _computable("cast", dtype)
+            _computable("cast", self.dtype)
+        return Cast(dtype, self)
 
     @cached_property
     def operands(self) -> tuple[Expr, ...]:
@@ -272,7 +277,9 @@ class Result(Expr):
 
 
 def const(value: float | bool, dtype: DType) -> Const:
-    """A number of a dtype."""
+    """A number of a dtype; of those that are codes, only 0."""
+    if value:
+        _computable("constant", dtype)
     if dtype is DType.BOOL:
         return Const(dtype, bool(value))
     return Const(dtype, float(value) if dtype.is_float else int(value))
@@ -283,8 +290,14 @@ def index(value: int) -> Const:
     return Const(INDEX, int(value))
 
 
+def _computable(op: str, dtype: DType) -> None:
+    if dtype.is_coded:
+        raise UnsupportedTypeError(f"{op} of {dtype}: it has no arithmetic; cast to float32 first")
+
+
 def unary(op: str, x: Expr) -> Expr:
     """Apply one of UNARY."""
+    _computable(op, x.dtype)
     if op not in UNARY:
         raise InternalError(f"unknown unary operation {op}")
     dtype = DType.BOOL if op in ("isnan", "isinf", "not") else x.dtype
@@ -298,6 +311,7 @@ def binary(op: str, a: Operand, b: Operand) -> Expr:
         raise InternalError(f"{op} needs an expression on one side")
     left = a if isinstance(a, Expr) else const(a, like.dtype)
     right = b if isinstance(b, Expr) else const(b, like.dtype)
+    _computable(op, left.dtype)
     if left.dtype is not right.dtype:
         raise InternalError(f"{op} of {left.dtype} and {right.dtype}; cast one of them")
     if op in COMPARISONS:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from edgesite.errors import InternalError, UnsupportedShapeError
+from edgesite.ir import codecs
 from edgesite.ir.dtypes import INDEX, DType
 from edgesite.ir.expr import Axis, Expr, Load, Value, all_of, binary, const, index, select, unary
 from edgesite.ir.graph import Array, Graph, Map, Node, Reduce, Scan, Scatter
@@ -41,8 +42,11 @@ class Builder:
         return Tensor(self, value)
 
     def constant(self, array: ArrayLike, dtype: DType | None = None) -> Tensor:
-        """A tensor whose elements are known now."""
+        """A tensor whose elements are known now; codes of less than a byte are packed."""
         known: Array = np.asarray(array, None if dtype is None else dtype.numpy)
+        packed = codecs.packed(known)
+        if packed is not None:
+            return codecs.unpacked(self.constant(packed), DType.of(known.dtype), known.shape)
         name = self._free(f"c{len(self.constants)}")
         value = Value(name, known.shape, DType.of(known.dtype))
         self.constants[value] = known
@@ -214,6 +218,10 @@ class Tensor:
         """The same elements in another dtype."""
         if dtype is self.dtype:
             return self
+        if self.dtype.is_coded:
+            return codecs.decoded(self, DType.FLOAT32 if dtype.is_coded else dtype).cast(dtype)
+        if dtype.is_coded:
+            return codecs.encoded(self, dtype)
         if self.constant is not None and not self.dtype.is_float:
             return self.like(self.constant.astype(dtype.numpy))
         return elementwise(lambda x: x.cast(dtype), self)

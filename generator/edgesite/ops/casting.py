@@ -6,6 +6,7 @@ from onnx.helper import tensor_dtype_to_np_dtype
 
 from edgesite.errors import UnsupportedOperatorError
 from edgesite.ir import DType, Tensor
+from edgesite.ir.codecs import RoundMode, encoded
 from edgesite.ops.registry import operator
 
 
@@ -18,15 +19,27 @@ def dtype_of(number: int) -> DType:
 
 
 @operator("Cast")
-def cast(x: Tensor, *, to: int, saturate: int = 1, round_mode: str = "up") -> Tensor:
+def cast(x: Tensor, *, to: int, saturate: int = 1, round_mode: RoundMode = "up") -> Tensor:
     """x in the dtype `to`; the other attributes concern floats of 8 bits."""
-    return x.cast(dtype_of(to))
+    return converted(x, dtype_of(to), saturate=bool(saturate), round_mode=round_mode)
 
 
 @operator("CastLike")
-def cast_like(x: Tensor, like: Tensor, *, saturate: int = 1, round_mode: str = "up") -> Tensor:
+def cast_like(
+    x: Tensor, like: Tensor, *, saturate: int = 1, round_mode: RoundMode = "up"
+) -> Tensor:
     """x in the dtype of `like`."""
-    return x.cast(like.dtype)
+    return converted(x, like.dtype, saturate=bool(saturate), round_mode=round_mode)
+
+
+def converted(
+    x: Tensor, dtype: DType, *, saturate: bool = True, round_mode: RoundMode = "up"
+) -> Tensor:
+    """x in another dtype, with what floats of 8 bits leave open decided."""
+    if not dtype.is_coded or x.dtype is dtype:
+        return x.cast(dtype)
+    numbers = x.cast(DType.FLOAT32) if x.dtype.is_coded else x
+    return encoded(numbers, dtype, saturate=saturate, round_mode=round_mode)
 
 
 @operator("Identity")

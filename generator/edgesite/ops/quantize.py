@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from edgesite.ir import DType, Expr, Tensor, elementwise, equal, maximum, minimum, select, unary
+from edgesite.ir.codecs import encoded, is_coded_integer, limits
 from edgesite.ops.axes import resolve_axis
 from edgesite.ops.casting import dtype_of
 from edgesite.ops.precision import HALVES, widened
@@ -30,16 +29,21 @@ def spread(parameter: Tensor, shape: Sequence[int], axis: int, block_size: int) 
     )
 
 
-def quantized(x: Expr, zero_point: Expr) -> Expr:
-    """x rounded to even, moved by the zero point and limited to the zero point's dtype."""
-    limits = np.iinfo(zero_point.dtype.value)
+def quantized(x: Expr, zero_point: Expr, dtype: DType | None = None) -> Expr:
+    """x rounded to even, moved by the zero point and limited to a dtype, that of the zero point."""
+    least, most = limits(dtype or zero_point.dtype)
     moved = unary("round", x) + zero_point.cast(x.dtype)
-    return minimum(maximum(moved, limits.min), limits.max).cast(zero_point.dtype)
+    return minimum(maximum(moved, least), most).cast(zero_point.dtype)
+
+
+def widest(precision: DType) -> DType:
+    """What numbers of a precision are computed in."""
+    return DType.FLOAT32 if precision in HALVES else precision
 
 
 def quotient(x: Expr, scale: Expr, precision: DType) -> Expr:
     """x / scale, rounded to a precision; by way of float32, halves round as if they divided."""
-    wide = DType.FLOAT32 if precision in HALVES else precision
+    wide = widest(precision)
     dividend, divisor = (side.cast(precision).cast(wide) for side in (x, scale))
     return (dividend / divisor).cast(precision).cast(wide)
 
@@ -56,16 +60,25 @@ def quantize_linear(
     precision: int = 0,
     saturate: int = 1,
 ) -> Tensor:
-    """x / scale + zero_point in integers; `saturate` concerns floats of 8 bits."""
+    """x / scale + zero_point in integers, or in floats of 8 bits and fewer."""
     if zero_point is None:
         zero_point = x.like(0, dtype_of(output_dtype) if output_dtype else DType.UINT8)
     accuracy = dtype_of(precision) if precision else scale.dtype
-    return elementwise(
-        lambda e, s, z: quantized(quotient(e, s, accuracy), z),
-        x,
-        spread(scale, x.shape, axis, block_size),
-        spread(zero_point, x.shape, axis, block_size),
+    factors = spread(scale, x.shape, axis, block_size)
+    zeros = spread(zero_point, x.shape, axis, block_size)
+    dtype = zero_point.dtype
+    if dtype.is_coded and not is_coded_integer(dtype):
+        zeros = zeros.cast(DType.FLOAT32)
+        moved = elementwise(
+            lambda e, s, z: quotient(e, s, accuracy) + z.cast(widest(accuracy)), x, factors, zeros
+        )
+        return encoded(moved, dtype, saturate=bool(saturate))
+    if dtype.is_coded:
+        zeros = zeros.cast(DType.INT32)
+    whole = elementwise(
+        lambda e, s, z: quantized(quotient(e, s, accuracy), z, dtype), x, factors, zeros
     )
+    return whole.cast(dtype)
 
 
 @operator("DequantizeLinear")
@@ -79,10 +92,12 @@ def dequantize_linear(
     output_dtype: int = 0,
 ) -> Tensor:
     """(x - zero_point) * scale."""
-    whole = x.cast(DType.INT32)
-    if zero_point is not None:
-        whole = whole - spread(zero_point, x.shape, axis, block_size).cast(DType.INT32)
     factor = widened(spread(scale, x.shape, axis, block_size))
+    is_float = x.dtype.is_coded and not is_coded_integer(x.dtype)
+    exact = factor.dtype if is_float else DType.INT32
+    whole = x.cast(exact)
+    if zero_point is not None:
+        whole = whole - spread(zero_point, x.shape, axis, block_size).cast(exact)
     y = whole.cast(factor.dtype) * factor
     return y.cast(dtype_of(output_dtype) if output_dtype else scale.dtype)
 

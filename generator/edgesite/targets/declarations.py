@@ -76,4 +76,5 @@ def declare(manifest: Manifest) -> str:
 
 def _field(info: TensorInfo) -> str:
     sizes = " x ".join(map(str, info.shape)) or "scalar"
-    return f"  /** {info.dtype}, {sizes} */\n  {json.dumps(info.name)}: {_ARRAYS[info.dtype]};"
+    array = _ARRAYS.get(info.dtype, "Uint8Array")
+    return f"  /** {info.dtype}, {sizes} */\n  {json.dumps(info.name)}: {array};"

@@ -44,6 +44,8 @@ class Scalars:
     def load(self, dtype: DType, address: Value, offset: int) -> Value:
         """Read one element."""
         f = self.f
+        if dtype.is_coded:
+            return f.load8_u(I32, address, offset)
         match dtype:
             case DType.FLOAT16:
                 return self.mathematics.call(f, "float16_value", f.load16_u(I32, address, offset))
