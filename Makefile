@@ -7,7 +7,7 @@ BIN    := $(VENV)/bin
 CODE   := generator tests demos hatch_build.py
 
 .PHONY: site test lint types unit conformance browser
-.PHONY: bundles chromium wheel format screenshots picture pristine
+.PHONY: bundles chromium engines wheel format screenshots picture pristine
 
 site: $(VENV)/ready bundles  ## build demos/ into dist/
 	$(BIN)/edgesite build
@@ -29,7 +29,7 @@ unit: $(VENV)/ready bundles chromium
 conformance: $(VENV)/ready bundles
 	$(BIN)/pytest -q -s tests/conformance
 
-browser: $(VENV)/ready bundles chromium
+browser: $(VENV)/ready bundles engines
 	$(BIN)/pytest -q tests/pages
 
 wheel: $(VENV)/ready bundles  ## what `pip install` takes, in build/
@@ -49,10 +49,18 @@ bundles: node_modules/ready
 	npm run --silent bundle
 
 chromium:
-	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || { \
-	  echo "installing Chromium, which the browser tests need"; \
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || \
+	  $(call install,chromium)
+
+engines: chromium  ## the other two engines that pages are tested in
+	@command -v firefox-esr >/dev/null || $(call install,firefox-esr)
+	@command -v WebKitWebDriver >/dev/null || $(call install,webkit2gtk-driver)
+	@command -v Xvfb >/dev/null || $(call install,xvfb)
+
+# Debian's and Ubuntu's package of a browser, which the tests need.
+install = { echo "installing $(1), which the browser tests need"; \
 	  as_root=$$([ "$$(id -u)" = 0 ] || echo sudo); \
-	  $$as_root apt-get update -qq && $$as_root apt-get install -y -qq chromium; }
+	  $$as_root apt-get update -qq && $$as_root apt-get install -y -qq $(1) >/dev/null; }
 
 $(VENV)/ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)

@@ -7,6 +7,7 @@ import threading
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from mimetypes import guess_type
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
@@ -14,7 +15,9 @@ import pytest
 from playwright.sync_api import expect, sync_playwright
 
 from edgesite.site.assets import Assets
+from edgesite.site.build import build
 from edgesite.site.render import render_site
+from tests.sites import contents
 
 from . import toys
 
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+REPOSITORY = Path(__file__).parents[2]
 SUB_PATH = "/a/b/"
 
 # Machines that test do other things, too.
@@ -115,6 +119,14 @@ def toy_files(assets: Assets) -> dict[str, bytes]:
         toys.colour_demo(slug="long", body_markdown=toys.LONG_WORDS),
     ]
     return render_site(toys.site(), demos, assets)
+
+
+@pytest.fixture(scope="session")
+def demo_files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """The site that `edgesite build` makes of this repository."""
+    out = tmp_path_factory.mktemp("demos") / "dist"
+    build(REPOSITORY, out)
+    return contents(out)
 
 
 @pytest.fixture

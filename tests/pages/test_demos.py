@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,11 +11,9 @@ import pytest
 from PIL import Image, ImageOps
 from playwright.sync_api import expect
 
-from edgesite.site.build import build
 from edgesite.site.images import ImageInput, prepare
-from tests.sites import contents
 
-from .conftest import Visit, serve, visited
+from .conftest import REPOSITORY, Visit, serve, visited
 from .test_drawing import draw
 
 if TYPE_CHECKING:
@@ -24,7 +21,6 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import BrowserContext, Page
 
-REPOSITORY = Path(__file__).parents[2]
 CIFAR10, MNIST = REPOSITORY / "demos" / "cifar10", REPOSITORY / "demos" / "mnist"
 
 Point = tuple[float, float]
@@ -70,14 +66,6 @@ def slanted(point: Point) -> Point:
     """Write smaller, in a corner, leaning to the right."""
     x, y = point
     return 0.12 + 0.6 * x - 0.1 * (y - 0.5), 0.3 + 0.6 * y
-
-
-@pytest.fixture(scope="session")
-def demo_files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
-    """The site that `edgesite build` makes of this repository."""
-    out = tmp_path_factory.mktemp("demos") / "dist"
-    build(REPOSITORY, out)
-    return contents(out)
 
 
 @pytest.fixture
