@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,57 +23,112 @@ from edgesite.errors import (
 )
 from edgesite.frontend import StaticGraph, StaticNode
 from edgesite.frontend.remedies import hint, missing
-from edgesite.ir import Builder, DType, Graph, Tensor, format_graph, verify
+from edgesite.frontend.state import check_state
+from edgesite.ir import Builder, DType, Graph, Tensor, Value, elementwise, format_graph, verify
 from edgesite.passes import PIPELINE
-from edgesite.passes.layout import choose_layouts
-from edgesite.targets.artifacts import TARGETS, CompiledModel, pack, tensor_info
-from edgesite.targets.manifest import Source
+from edgesite.passes.layout import Arranged, choose_layouts
+from edgesite.targets.artifacts import TARGETS, CompiledModel, bind, pack, tensor_info
+from edgesite.targets.manifest import Binding, Source, StateInfo, TargetName, TensorInfo
 from edgesite.targets.wasm.module import build_module
 from edgesite.targets.wasm.schedule import FIRST_BYTE, Schedule, make_schedule, reach
 
 if TYPE_CHECKING:
     import onnx
 
+Shapes = Mapping[str, Sequence[int] | int]
+
 
 def compile(  # noqa: A001 - the name users expect: edgesite.compile(model)
     model: str | os.PathLike[str] | bytes | onnx.ModelProto,
-    shapes: Mapping[str, Sequence[int] | int] | None = None,
+    shapes: Shapes | Sequence[Shapes] | None = None,
     constants: Mapping[str, ArrayLike] | None = None,
+    state: Mapping[str, str] | None = None,
 ) -> CompiledModel:
     """Compile an ONNX model to WebAssembly.
 
     `model` is a path, the bytes of a file, or a ModelProto. `shapes` gives the shape of an
-    input by its name, or the size of a dimension by the dimension's name. `constants` fixes
-    inputs, which the compiled model then no longer has.
+    input by its name, or the size of a dimension by the dimension's name; a list of these
+    makes a model for each, of which `run` picks the one that its inputs fit, and which share
+    their weights. `constants` fixes inputs, which the compiled model then no longer has.
+    `state` pairs outputs with inputs, {output: input}: these are neither given nor returned,
+    but kept from run to run, and zero at first.
 
     Raises ModelError for a broken model, UnsupportedError for one that cannot be compiled,
-    and ProblemsError where there are several reasons.
+    UsageError for shapes, constants or state that do not fit, and ProblemsError where there
+    are several reasons.
     """
     source = Path(model) if isinstance(model, str | os.PathLike) else model
-    static = frontend.import_model(
-        source, shapes=shapes, constants=constants, supported=ops.is_supported, missing=_missing
+    programs = [
+        _program(source, binding, constants, state or {})
+        for binding in (shapes if isinstance(shapes, Sequence) and shapes else [shapes])
+    ]
+    pool: tuple[bytes, ...] = ()
+    schedules = []
+    for program in programs:
+        schedules.append(program.schedule(pool))
+        pool = schedules[-1].parts
+    if len(programs) > 1:  # now that all weights are known, each is made for all of them
+        schedules = [program.schedule(pool) for program in programs]
+    return pack(
+        [_bound(program, made) for program, made in zip(programs, schedules, strict=True)],
+        _source(programs[0].static, schedules[0]),
+        schedules[0].weights,
+        weights_offset=FIRST_BYTE,
     )
-    graph = optimise(express(static))
-    schedule = make_schedule(choose_layouts(graph, reach))
-    place = schedule.placement
+
+
+@dataclass(frozen=True)
+class _Program:
+    """A model for one set of shapes, before its place in memory is known."""
+
+    static: StaticGraph
+    arranged: Arranged
+    state: Mapping[str, str]
+
+    def schedule(self, pool: Sequence[bytes]) -> Schedule:
+        return make_schedule(self.arranged, self.state.values(), pool)
+
+
+def _program(
+    model: Path | bytes | onnx.ModelProto,
+    shapes: Shapes | None,
+    constants: Mapping[str, ArrayLike] | None,
+    state: Mapping[str, str],
+) -> _Program:
+    static = frontend.import_model(
+        model, shapes=shapes, constants=constants, supported=ops.is_supported, missing=_missing
+    )
+    check_state(static, state)
+    graph = optimise(express(static, copied=bool(state)))
+    return _Program(static, choose_layouts(graph, reach), state)
+
+
+def _bound(program: _Program, schedule: Schedule) -> tuple[Binding, dict[TargetName, bytes]]:
+    """A binding and its modules."""
+    static, graph, place = program.static, program.arranged.graph, schedule.placement
+    inputs = {value.name: value for value in graph.inputs}
+    outputs = dict(zip((info.name for info in static.outputs), graph.outputs, strict=True))
+    pairs = [(outputs[output], inputs[given]) for output, given in program.state.items()]
     modules = {
         target: build_module(
-            schedule.preparation, schedule.steps, place, relaxed=target == "relaxed"
+            schedule.preparation, schedule.steps, place, pairs, relaxed=target == "relaxed"
         ).encode()
         for target in TARGETS
     }
-    return pack(
-        [tensor_info(v.name, v, place.offsets[v]) for v in graph.inputs],
-        [
-            tensor_info(info.name, v, place.offsets[v])
-            for info, v in zip(static.outputs, graph.outputs, strict=True)
-        ],
-        _source(static, schedule),
+
+    def infos(values: Mapping[str, Value], kept: Collection[str]) -> dict[str, TensorInfo]:
+        rest = {name: value for name, value in values.items() if name not in kept}
+        return {n: tensor_info(n, value, place.offsets[value]) for n, value in rest.items()}
+
+    every = infos(inputs, ())
+    binding = bind(
+        tuple(infos(inputs, program.state.values()).values()),
+        tuple(infos(outputs, program.state).values()),
+        [StateInfo(**dict(every[given]), output=out) for out, given in program.state.items()],
         modules,
-        schedule.weights,
-        weights_offset=FIRST_BYTE,
-        memory_pages=place.pages,
+        place.pages,
     )
+    return binding, modules
 
 
 def _source(static: StaticGraph, schedule: Schedule) -> Source:
@@ -83,8 +139,11 @@ def _source(static: StaticGraph, schedule: Schedule) -> Source:
     return Source(sha256=facts.sha256, opset=facts.opset, parameters=facts.parameters, macs=macs)
 
 
-def express(static: StaticGraph) -> Graph:
+def express(static: StaticGraph, *, copied: bool = False) -> Graph:
     """Every node of an ONNX graph in primitives.
+
+    With `copied`, outputs that are inputs become copies of these, as a state must that passes
+    from one input to the next.
 
     Raises the only problem, or ProblemsError: a node that cannot be expressed does not keep
     those behind it from being looked at, as far as its outputs' types are known.
@@ -110,7 +169,9 @@ def express(static: StaticGraph) -> Graph:
     for out in static.outputs:
         if tensors.get(out.name) or out.name in static.constants:
             with _gathered(problems, f"output {out.name}"):
-                outputs.append(_tensor(out.name, builder, tensors, static))
+                made = _tensor(out.name, builder, tensors, static)
+                again = copied and made.value in builder.inputs
+                outputs.append(elementwise(lambda e: e, made) if again else made)
     if problems:
         raise problems[0] if len(problems) == 1 else ProblemsError(problems)
     return verify(builder.graph(outputs))

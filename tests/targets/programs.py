@@ -10,7 +10,7 @@ import numpy as np
 from edgesite.compiler import optimise
 from edgesite.ir import Builder, DType, Graph, Tensor, verify
 from edgesite.passes.layout import choose_layouts
-from edgesite.targets.artifacts import TARGETS, CompiledModel, pack, tensor_info
+from edgesite.targets.artifacts import TARGETS, CompiledModel, bind, pack, tensor_info
 from edgesite.targets.manifest import Source
 from edgesite.targets.wasm.module import build_module
 from edgesite.targets.wasm.schedule import FIRST_BYTE, make_schedule, reach
@@ -37,18 +37,18 @@ def compiled(graph: Graph) -> CompiledModel:
         ).encode()
         for target in TARGETS
     }
-    return pack(
+    binding = bind(
         [tensor_info(value.name, value, place.offsets[value]) for value in graph.inputs],
         [
             tensor_info(f"y{k}", value, place.offsets[value])
             for k, value in enumerate(graph.outputs)
         ],
-        Source(sha256="", opset=1, parameters=0, macs=0),
+        (),
         modules,
-        schedule.weights,
-        weights_offset=FIRST_BYTE,
-        memory_pages=place.pages,
+        place.pages,
     )
+    source = Source(sha256="", opset=1, parameters=0, macs=0)
+    return pack([(binding, modules)], source, schedule.weights, weights_offset=FIRST_BYTE)
 
 
 def answers(graph: Graph, feeds: Mapping[str, Array], *, fused: bool = False) -> list[Array]:

@@ -20,7 +20,16 @@ from edgesite._version import __version__
 from edgesite.errors import BuildError, ModelError, UsageError
 from edgesite.targets.declarations import declare
 from edgesite.targets.host import Instance
-from edgesite.targets.manifest import File, Manifest, Source, TargetName, TensorInfo, WeightsFile
+from edgesite.targets.manifest import (
+    Binding,
+    File,
+    Manifest,
+    Source,
+    StateInfo,
+    TargetName,
+    TensorInfo,
+    WeightsFile,
+)
 
 if TYPE_CHECKING:
     from edgesite.ir import Value
@@ -40,6 +49,8 @@ class CompiledModel:
     manifest: Manifest
     modules: Mapping[TargetName, bytes]
     weights: bytes
+    others: tuple[Mapping[TargetName, bytes], ...] = ()
+    """The modules of the manifest's further bindings."""
 
     def run(
         self, feeds: Mapping[str, ArrayLike], *, target: TargetName = "relaxed"
@@ -49,10 +60,23 @@ class CompiledModel:
         `feeds` holds an array per input, of exactly its shape and dtype; the result holds
         one per output. Raises UsageError for feeds that do not fit.
         """
-        return self._instances[target].run(feeds)
+        return self._instances[target, self._binding_of(feeds)].run(feeds)
+
+    def reset(self) -> None:
+        """Forget the state of a model that has one: the next run is like the first."""
+        for instance in self._instances.values():
+            instance.reset()
+
+    def _binding_of(self, feeds: Mapping[str, ArrayLike]) -> int:
+        """The place of the binding with the inputs' shapes, the first where none has."""
+        shapes = {name: np.shape(array) for name, array in feeds.items()}
+        for at, binding in enumerate(self.manifest.bindings, start=1):
+            if {info.name: info.shape for info in binding.inputs} == shapes:
+                return at
+        return 0
 
     @cached_property
-    def _instances(self) -> Mapping[TargetName, Instance]:
+    def _instances(self) -> dict[tuple[TargetName, int], Instance]:
         return _Instances(self)
 
     def files(self) -> dict[str, bytes]:
@@ -65,10 +89,20 @@ class CompiledModel:
         return {
             "manifest.json": text.encode(),
             manifest.weights.file: self.weights,
-            **{manifest.modules[name].file: self.modules[name] for name in TARGETS},
+            **{
+                binding.modules[name].file: modules[name]
+                for binding, modules in self._bindings
+                for name in TARGETS
+            },
             "model.js": _script(manifest),
             "model.d.ts": declare(manifest).encode(),
         }
+
+    @property
+    def _bindings(self) -> list[tuple[Binding, Mapping[TargetName, bytes]]]:
+        """Every binding with its modules."""
+        bindings = (self.manifest, *self.manifest.bindings)
+        return list(zip(bindings, (self.modules, *self.others), strict=True))
 
     def save(self, directory: str | os.PathLike[str]) -> None:
         """Write the compiled model as a folder, which replaces one of the same name.
@@ -100,19 +134,21 @@ def _is_replaceable(target: Path) -> bool:
     return not names or ("manifest.json" in names and all(map(_OURS.fullmatch, names)))
 
 
-class _Instances(dict[TargetName, Instance]):
+class _Instances(dict[tuple[TargetName, int], Instance]):
     """Instances of the modules of a model, made when they are first asked for."""
 
     def __init__(self, model: CompiledModel) -> None:
         super().__init__()
         self._model = model
 
-    def __missing__(self, target: TargetName) -> Instance:
+    def __missing__(self, key: tuple[TargetName, int]) -> Instance:
+        target, at = key
         if target not in self._model.modules:
             known = " or ".join(TARGETS)
             raise UsageError(f"target {target!r}: there is no such module; use {known}")
-        made = Instance(self._model.manifest, self._model.modules[target], self._model.weights)
-        self[target] = made
+        binding, modules = self._model._bindings[at]
+        offset = self._model.manifest.weights.offset
+        made = self[key] = Instance(binding, modules[target], self._model.weights, offset)
         return made
 
 
@@ -129,13 +165,13 @@ def load(directory: str | os.PathLike[str]) -> CompiledModel:
         raise ModelError(f"{path}: cannot be read; give a folder that compile wrote") from None
     except ValueError as error:
         raise ModelError(f"{path}: is no manifest of this version ({error})") from None
-    if set(manifest.modules) != set(TARGETS):
+    bindings = (manifest, *manifest.bindings)
+    if any(set(binding.modules) != set(TARGETS) for binding in bindings):
         raise ModelError(f"{path}: lists no module for each of {TARGETS}; compile the model again")
-    return CompiledModel(
-        manifest,
-        {name: _checked(folder, manifest.modules[name]) for name in TARGETS},
-        _checked(folder, manifest.weights),
+    modules, *others = (
+        {name: _checked(folder, binding.modules[name]) for name in TARGETS} for binding in bindings
     )
+    return CompiledModel(manifest, modules, _checked(folder, manifest.weights), tuple(others))
 
 
 def _checked(folder: Path, file: File) -> bytes:
@@ -149,29 +185,40 @@ def _checked(folder: Path, file: File) -> bytes:
     return content
 
 
-def pack(
+def bind(
     inputs: Sequence[TensorInfo],
     outputs: Sequence[TensorInfo],
-    source: Source,
+    state: Sequence[StateInfo],
     modules: Mapping[TargetName, bytes],
+    memory_pages: int,
+) -> Binding:
+    """A binding from its parts."""
+    return Binding(
+        inputs=tuple(inputs),
+        outputs=tuple(outputs),
+        state=tuple(state),
+        memory_pages=memory_pages,
+        modules={name: _described(f"model.{name}", "wasm", modules[name]) for name in TARGETS},
+    )
+
+
+def pack(
+    bindings: Sequence[tuple[Binding, Mapping[TargetName, bytes]]],
+    source: Source,
     weights: bytes,
     *,
     weights_offset: int,
-    memory_pages: int,
 ) -> CompiledModel:
-    """A compiled model from its parts."""
+    """A compiled model from its parts: one binding, or several, each with its modules."""
+    (first, modules), *others = bindings
     manifest = Manifest(
+        **dict(first),
         edgesite=__version__,
-        inputs=tuple(inputs),
-        outputs=tuple(outputs),
-        memory_pages=memory_pages,
-        weights=WeightsFile(
-            **_described("weights", "bin", weights).model_dump(), offset=weights_offset
-        ),
-        modules={name: _described(f"model.{name}", "wasm", modules[name]) for name in TARGETS},
+        weights=WeightsFile(**dict(_described("weights", "bin", weights)), offset=weights_offset),
+        bindings=tuple(binding for binding, _ in others),
         source=source,
     )
-    return CompiledModel(manifest, modules, weights)
+    return CompiledModel(manifest, modules, weights, tuple(modules for _, modules in others))
 
 
 def _described(stem: str, suffix: str, content: bytes) -> File:

@@ -11,13 +11,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from edgesite.errors import UsageError
 from edgesite.ir import DType
-from edgesite.targets.manifest import Manifest, TensorInfo
+from edgesite.targets.manifest import Binding, TensorInfo
 
 
 class Instance:
     """One instantiated module with its weights in place."""
 
-    def __init__(self, manifest: Manifest, code: bytes, weights: bytes) -> None:
+    def __init__(self, manifest: Binding, code: bytes, weights: bytes, offset: int) -> None:
         config = wasmtime.Config()
         config.wasm_relaxed_simd = True
         engine = wasmtime.Engine(config)
@@ -27,8 +27,15 @@ class Instance:
         exports = instance.exports(self._store)
         self._memory = cast(wasmtime.Memory, exports["memory"])
         self._run = cast(Callable[[wasmtime.Store], None], exports["run"])
-        self._memory.write(self._store, weights, manifest.weights.offset)
+        self._memory.write(self._store, weights, offset)
         cast(Callable[[wasmtime.Store], None], exports["init"])(self._store)
+        if manifest.state:
+            self._reset = cast(Callable[[wasmtime.Store], None], exports["reset"])
+
+    def reset(self) -> None:
+        """Make the next run the first one again."""
+        if self._manifest.state:
+            self._reset(self._store)
 
     def run(self, feeds: Mapping[str, ArrayLike]) -> dict[str, NDArray[np.generic]]:
         """One prediction; raises UsageError for feeds that do not fit."""
@@ -44,7 +51,7 @@ class Instance:
         return np.frombuffer(bytes(raw), dtype).reshape(info.shape)
 
 
-def _checked(feeds: Mapping[str, ArrayLike], manifest: Manifest) -> list[NDArray[np.generic]]:
+def _checked(feeds: Mapping[str, ArrayLike], manifest: Binding) -> list[NDArray[np.generic]]:
     """The arrays in the order of the inputs."""
     names = [info.name for info in manifest.inputs]
     if set(feeds) != set(names):

@@ -34,6 +34,13 @@ class TensorInfo(Part):
     """Its length in bytes."""
 
 
+class StateInfo(TensorInfo):
+    """An input that is not given: zeros in the first run, then an output of the run before."""
+
+    output: str
+    """The output it is made from, by its name in the ONNX model."""
+
+
 class File(Part):
     """A file beside the manifest."""
 
@@ -70,7 +77,26 @@ class Source(Part):
     """Multiplications and additions of one prediction, counted in pairs."""
 
 
-class Manifest(Part):
+class Binding(Part):
+    """A model for one set of shapes."""
+
+    inputs: tuple[TensorInfo, ...]
+    """What to write before `run()`."""
+
+    outputs: tuple[TensorInfo, ...]
+    """What to read after `run()`."""
+
+    state: tuple[StateInfo, ...] = ()
+    """What stays in the module's memory between runs; `reset()` fills it with zeros."""
+
+    memory_pages: int
+    """The size of the module's memory, in pages of 64 KiB."""
+
+    modules: dict[TargetName, File]
+    """The code, by feature level."""
+
+
+class Manifest(Binding):
     """What a host must know to run a compiled model."""
 
     format: Literal[1] = 1
@@ -79,20 +105,11 @@ class Manifest(Part):
     edgesite: str
     """The version of the compiler."""
 
-    inputs: tuple[TensorInfo, ...]
-    """What to write before `run()`."""
-
-    outputs: tuple[TensorInfo, ...]
-    """What to read after `run()`."""
-
-    memory_pages: int
-    """The size of the module's memory, in pages of 64 KiB."""
-
     weights: WeightsFile
     """The weights, shared by all modules."""
 
-    modules: dict[TargetName, File]
-    """The code, by feature level."""
+    bindings: tuple[Binding, ...] = ()
+    """The same model for other shapes; which one runs is decided by the inputs that are given."""
 
     source: Source
     """The model this came from."""

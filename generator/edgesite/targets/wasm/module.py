@@ -32,9 +32,18 @@ class Placement:
 
 
 def build_module(
-    preparation: Sequence[Step], steps: Sequence[Step], placement: Placement, *, relaxed: bool
+    preparation: Sequence[Step],
+    steps: Sequence[Step],
+    placement: Placement,
+    state: Sequence[tuple[Value, Value]] = (),
+    *,
+    relaxed: bool,
 ) -> Module:
-    """The module of a program, with or without relaxed SIMD instructions."""
+    """The module of a program, with or without relaxed SIMD instructions.
+
+    `state` pairs outputs with the inputs that they are in the next run; `reset`, which is
+    there if any are, fills these with zeros, as `init` does.
+    """
     module = Module()
     module.memory(placement.pages, export="memory")
     mathematics = Mathematics(module, relaxed=relaxed)
@@ -52,6 +61,13 @@ def build_module(
             f.run(function, *([0] * (len(function.parameters) - 1)), times)
     with module.function("run", export=True) as (f,):
         _calls(f, steps, functions, placement)
+        for output, given in state:
+            size = given.size * given.dtype.size_bytes
+            f.copy(placement.offsets[given], placement.offsets[output], size)
+    if state:
+        with module.function("reset", export=True) as (f,):
+            for _, given in state:
+                f.fill(placement.offsets[given], 0, given.size * given.dtype.size_bytes)
     return module
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -30,8 +30,14 @@ class Schedule:
     preparation: tuple[Step, ...]
     """What follows from the weights alone: done once."""
     steps: tuple[Step, ...]
-    weights: bytes
+    parts: tuple[bytes, ...]
+    """The weights, in pieces that lie end to end from FIRST_BYTE on."""
     placement: Placement
+
+    @property
+    def weights(self) -> bytes:
+        """The weights in one piece."""
+        return b"".join(self.parts)
 
 
 def reach(product: Contraction) -> tuple[tuple[int, int], ...]:
@@ -39,8 +45,14 @@ def reach(product: Contraction) -> tuple[tuple[int, int], ...]:
     return winograd.reach(product)
 
 
-def make_schedule(arranged: Arranged) -> Schedule:
-    """Choose kernels for an arranged program and plan its memory."""
+def make_schedule(
+    arranged: Arranged, kept: Collection[str] = (), pool: Sequence[bytes] = ()
+) -> Schedule:
+    """Choose kernels for an arranged program and plan its memory.
+
+    `kept` are the inputs, by name, whose places nothing else may take at any time. `pool` are
+    the `parts` that the weights begin with, for programs that share one file.
+    """
     graph = arranged.graph
     layouts = dict(arranged.layouts)
     aliases = _aliases(graph, layouts)
@@ -53,7 +65,7 @@ def make_schedule(arranged: Arranged) -> Schedule:
         if layouts[node.output].has_halo:
             border = BorderKernel(layouts[node.output], node.output.dtype.size_bytes)
             steps.append(Step(border, (), (node.output,)))
-    return _placed(graph, steps, layouts, constants, aliases)
+    return _placed(graph, steps, layouts, constants, aliases, kept, pool)
 
 
 def _steps(
@@ -91,6 +103,8 @@ def _placed(
     layouts: Mapping[Value, Layout],
     constants: Mapping[Value, Array],
     aliases: Mapping[Value, Value],
+    kept: Collection[str],
+    pool: Sequence[bytes],
 ) -> Schedule:
     def owner(value: Value) -> Value:
         return aliases.get(value, value)
@@ -103,7 +117,7 @@ def _placed(
         )
         for step in steps
     ]
-    weights, offsets, arena = _weights(steps, graph, layouts, constants)
+    parts, offsets, arena = _weights(steps, graph, layouts, constants, pool)
     preparation, steps = _divided(steps, constants)
     lives: dict[Value, tuple[int, int]] = dict.fromkeys(graph.inputs, (-1, -1))
     for step in preparation:
@@ -114,6 +128,7 @@ def _placed(
             if value not in constants:
                 first, last = lives.get(value, (number, number))
                 lives[value] = (first, max(last, number))
+    lives |= {value: (-1, len(steps)) for value in graph.inputs if value.name in kept}
     for value in graph.outputs:
         first, _ = lives.get(owner(value), (-1, -1))
         lives[owner(value)] = (first, len(steps))
@@ -128,7 +143,7 @@ def _placed(
             offsets[value] = arena + places[value.name]
     offsets |= {value: offsets[target] for value, target in aliases.items() if target in offsets}
     placement = Placement(offsets, arena, arena + size)
-    return Schedule(tuple(preparation), tuple(steps), weights, placement)
+    return Schedule(tuple(preparation), tuple(steps), parts, placement)
 
 
 def _divided(steps: list[Step], constants: Mapping[Value, Array]) -> tuple[list[Step], list[Step]]:
@@ -151,23 +166,24 @@ def _weights(
     graph: Graph,
     layouts: Mapping[Value, Layout],
     constants: Mapping[Value, Array],
-) -> tuple[bytes, dict[Value, int], int]:
-    """The constants that kernels read, end to end, and where each begins."""
+    pool: Sequence[bytes],
+) -> tuple[tuple[bytes, ...], dict[Value, int], int]:
+    """The constants that kernels read behind a pool, in parts, and where each begins."""
     used = dict.fromkeys(value for step in steps for value in step.reads if value in constants)
     used |= dict.fromkeys(value for value in graph.outputs if value in constants)
-    parts: list[bytes] = []
+    places: dict[bytes, int] = {}
     offsets: dict[Value, int] = {}
-    known: dict[bytes, int] = {}
     at = FIRST_BYTE
+    for part in pool:
+        places[part] = at
+        at += len(part)
     for value in used:
         array = constants[value]
         flat = layouts[value].arrange(array) if value in layouts else np.ravel(array)
         data = flat.tobytes()
-        if data in known:
-            offsets[value] = known[data]
-            continue
-        offsets[value] = known[data] = at
-        padding = -len(data) % ALIGNMENT
-        parts.append(data + bytes(padding))
-        at += len(data) + padding
-    return b"".join(parts), offsets, at
+        data += bytes(-len(data) % ALIGNMENT)
+        if data not in places:
+            places[data] = at
+            at += len(data)
+        offsets[value] = places[data]
+    return tuple(places), offsets, at
