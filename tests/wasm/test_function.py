@@ -376,3 +376,21 @@ def test_a_finished_function_cannot_grow() -> None:
 
     with pytest.raises(InternalError, match="is finished"):
         f.drop(x)
+
+
+def test_kept_constants_are_made_once_ahead_of_their_loops() -> None:
+    module = Module()
+    module.memory(1, export="memory")
+    with module.function("f", n=I32, export=True) as (f, n):
+        f.keep_constants()
+        at = f.local(I32, 0)
+        with f.repeat(n):
+            f.store(at, f.load(F32X4, at) * 2.0 + f.const(F32X4, 2.0) * 3.0)
+            f.assign(at, at + 16)
+    text = module.text()
+
+    assert text.count("v128.const") == 2
+    assert text.rindex("v128.const") < text.index("loop")
+    machine = Machine(module)
+    machine.call("f", 2)
+    assert list(machine.read(16, 4, "float32")) == [6.0] * 4

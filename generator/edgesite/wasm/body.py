@@ -50,6 +50,7 @@ class Body:
     _parameters: int = 0
     _free: list[Slot] = field(default_factory=list)
     _scopes: list[list[Variable]] = field(default_factory=list)
+    _kept: dict[Any, Variable] | None = None
 
     def __post_init__(self) -> None:
         self.world = State(f"{self.name}: memory or a global", self.loops)
@@ -58,12 +59,30 @@ class Body:
         """Add an instruction; reading back what was just set becomes a tee."""
         if self.finished:
             raise InternalError(f"wasm function {self.name}: is finished; nothing can be added")
+        if mnemonic == "v128.const" and self._kept is not None and self.loops:
+            mnemonic, immediates = "local.get", (self._keeper(*immediates),)
         if mnemonic == "local.get" and self.instructions:
             last = self.instructions[-1]
             if last.opcode.mnemonic == "local.set" and last.immediates == immediates:
                 self.instructions[-1] = Instruction(OPCODES["local.tee"], immediates)
                 return
         self.instructions.append(Instruction(OPCODES[mnemonic], immediates))
+
+    def keep_constants(self) -> None:
+        """From here on, let the constant vectors of loops be made once, when the function begins.
+
+        Engines make them anew in every round, which takes as long as several operations.
+        """
+        self._kept = {} if self._kept is None else self._kept
+
+    def _keeper(self, number: Any) -> Variable:
+        assert self._kept is not None
+        if number not in self._kept:
+            slot = Slot(V128)
+            self.slots.append(slot)
+            name = f"{self.name}: constant {number}"
+            self._kept[number] = Variable(name, slot, self.loops, mutable=False)
+        return self._kept[number]
 
     def emit(self, value: Value) -> None:
         """Compute a value onto the stack."""
@@ -180,6 +199,9 @@ class Body:
 
     def finish(self) -> None:
         """Drop what is never read and number the locals, those of one type side by side."""
+        for number, variable in (self._kept or {}).items():
+            made = Instruction(OPCODES["v128.const"], (number,))
+            self.instructions[:0] = [made, Instruction(OPCODES["local.set"], (variable,))]
         reads = Counter(_variables(self.instructions, "local.get"))
         self.instructions = [
             each

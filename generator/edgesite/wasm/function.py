@@ -91,6 +91,10 @@ class Function:
         """A number of that type, or one number per lane."""
         return constant(view, number)
 
+    def keep_constants(self) -> None:
+        """From here on, keep the constant vectors that loops use in locals."""
+        self.body.keep_constants()
+
     def splat(self, number: Operand, view: Type = F32X4) -> Local:
         """A scalar in every lane, kept in a local."""
         return self.let(number.splat(view) if isinstance(number, Value) else constant(view, number))

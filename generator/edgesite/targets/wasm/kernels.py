@@ -58,6 +58,7 @@ class LoopKernel:
     def emit(self, scalars: Scalars, pointers: tuple[Wasm, ...], *, relaxed: bool) -> None:
         """Write the loops; they are the same with and without relaxed instructions."""
         del relaxed
+        scalars.f.keep_constants()
         values = (*self.node.inputs, self.node.output)
         layouts = dict(zip(values, self.layouts, strict=True))
         bases = dict(zip(values, pointers, strict=True))

@@ -15,6 +15,7 @@ from edgesite.passes.memory import ALIGNMENT, Buffer, plan_memory
 from edgesite.targets.wasm import contract, depthwise, winograd
 from edgesite.targets.wasm.kernels import BorderKernel, Step, loop_step
 from edgesite.targets.wasm.module import Placement
+from edgesite.targets.wasm.tiles import split_epilogue
 
 KERNELS = (winograd.steps, contract.steps, depthwise.steps)
 """Ways to compute a contraction, the fastest first; the generic loops know all others."""
@@ -73,10 +74,11 @@ def _steps(
 ) -> list[Step]:
     product = contraction(node, graph.settled) if isinstance(node, Reduce) else None
     if isinstance(node, Reduce) and product is not None:
+        bare, late = split_epilogue(node)
         for steps in KERNELS:
-            made = steps(node, product, layouts, constants)
+            made = steps(bare, product, layouts, constants)
             if made is not None:
-                return made
+                return made if late is None else [*made, loop_step(late, layouts)]
     return [loop_step(node, layouts)]
 
 

@@ -8,7 +8,7 @@ accumulators four neighbouring results at a time.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -21,17 +21,19 @@ from edgesite.ir import (
     DType,
     Expr,
     Load,
+    Map,
     Reduce,
     Result,
     Value,
     linear,
+    simplify,
     transform,
     walk,
 )
 from edgesite.ir.contraction import Contraction, is_affine, overhang
 from edgesite.ir.layout import Layout
 from edgesite.targets.wasm.lanes import LANES, Lanes, can_in_lanes, in_lanes
-from edgesite.targets.wasm.nest import Nest, shared_in
+from edgesite.targets.wasm.nest import Nest, costs_a_call, shared_in
 from edgesite.targets.wasm.scalars import Scalars
 from edgesite.wasm import F32, F32X4, Function, Local
 from edgesite.wasm import Value as Wasm
@@ -203,15 +205,44 @@ def _anonymous(number: int, *, follows: bool) -> Load:
 
 def _bias(finish: Expr, lanes: tuple[int, ...]) -> tuple[Load | None, Expr]:
     """A read along the lanes that is added to the plain result, and the epilogue without it."""
-    plain = Result(DType.FLOAT32)
-    sums = [e for e in walk(finish) if isinstance(e, Binary) and plain in e.operands]
-    if len(sums) != 1 or sums[0].op != "add":
+    biased = biased_result(finish)
+    if biased is None:
         return None, finish
-    biased = sums[0]
+    plain = Result(DType.FLOAT32)
     bias = biased.b if biased.a == plain else biased.a
     if not isinstance(bias, Load) or not bias.axes or not bias.axes <= set(lanes):
         return None, finish
     return bias, transform(finish, lambda e: plain if e == biased else None)
+
+
+def biased_result(finish: Expr) -> Binary | None:
+    """The plain result and a read that is added to it, if that is all that is done with it."""
+    plain = Result(DType.FLOAT32)
+    sums = [e for e in walk(finish) if isinstance(e, Binary) and plain in e.operands]
+    if len(sums) != 1 or sums[0].op != "add" or isinstance(finish, Result):
+        return None
+    return sums[0] if any(isinstance(e, Load) for e in sums[0].operands) else None
+
+
+def split_epilogue(node: Reduce) -> tuple[Reduce, Map | None]:
+    """A contraction with what is cheap of its epilogue, and the rest as a Map of its result.
+
+    Functions such as sigmoid want the registers that sums are held in, and constants that
+    stay in registers all along; a loop over the finished result has both. It works in place:
+    it reads every element where it writes it.
+    """
+    if node.finish is None or not costs_a_call(node.finish):
+        return node, None
+    if node.output.dtype is not DType.FLOAT32 or not can_in_lanes(node.finish):
+        return node, None
+    if node.store is not None or any(load.value == node.output for load in node.finish.loads):
+        return node, None
+    cheap = biased_result(node.finish)
+    place = tuple(map(simplify, node.position))
+    stored = Load(DType.FLOAT32, node.output, place)
+    first: Expr = cheap if cheap is not None else Result(DType.FLOAT32)
+    rest = transform(node.finish, lambda e: stored if e == first else None)
+    return replace(node, finish=cheap), Map(node.output, simplify(rest), node.origin)
 
 
 def moved(f: Function, at: Sequence[Wasm], loop: Loop, position: Wasm) -> list[Wasm]:

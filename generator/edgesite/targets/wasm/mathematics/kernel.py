@@ -23,19 +23,21 @@ class Kernel:
     parameters: dict[str, Type]
     result: Type
     write: Callable[..., Value]
+    inline: bool
+    """Whether it is written where it is used, not called."""
 
 
 KERNELS: dict[tuple[str, Type], Kernel] = {}
 
 
 def kernel(
-    name: str, result: Type, **parameters: Type
+    name: str, result: Type, *, inline: bool = False, **parameters: Type
 ) -> Callable[[Callable[..., Value]], Callable[..., Value]]:
     """Enter a function into the table, under its name and the type of its first parameter."""
 
     def enter(write: Callable[..., Value]) -> Callable[..., Value]:
         first = next(iter(parameters.values()))
-        KERNELS[name, first] = Kernel(parameters, result, write)
+        KERNELS[name, first] = Kernel(parameters, result, write, inline)
         return write
 
     return enter
@@ -63,6 +65,9 @@ class Mathematics:
 
     def call_vector(self, f: Function, name: str, x: Value) -> Value:
         """Apply a function to four float32 lanes."""
+        made = KERNELS.get((name, F32X4))
+        if made is not None and made.inline:
+            return made.write(self, f, f.let(x))
         return f.call(self._function(name, F32X4), x)
 
     @staticmethod

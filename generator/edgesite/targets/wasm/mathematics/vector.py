@@ -1,5 +1,6 @@
 """Functions of four float32 lanes, without branches except for the circle's far arguments.
 
+Those without branches are written where they are used: a call would cost as much as they do.
 The methods are those of the scalar functions, with minimax polynomials of the length float32
 needs ("2^-n": their relative error on the reduced interval). Errors in ulp are the largest
 found among four million bit patterns of float32, with the plain and with the relaxed multiply-add.
@@ -85,7 +86,7 @@ _SINE = (-0.1666665487341672, 0.008332173540074886, -0.00019516655435695203)
 _COSINE = (0.0416666455544818, -0.0013887309867123274, 2.4432413031518122e-05)
 
 
-@kernel("exp", F32X4, x=F32X4)
+@kernel("exp", F32X4, inline=True, x=F32X4)
 def exp(m: Mathematics, f: Function, x: Local) -> Value:
     """2^k e^r, the scale in two steps that are normal numbers: 1 ulp."""
     clipped = f.let(x.pmin(89.0).pmax(-104.0))
@@ -102,14 +103,14 @@ def exp(m: Mathematics, f: Function, x: Local) -> Value:
     return value * first.as_(F32X4) * second.as_(F32X4)
 
 
-@kernel("sigmoid", F32X4, x=F32X4)
+@kernel("sigmoid", F32X4, inline=True, x=F32X4)
 def sigmoid(m: Mathematics, f: Function, x: Local) -> Value:
     """1 / (1 + e^-x), and e^x / (1 + e^x) for negative x: 2.3 ulp."""
     small = f.let(m.call_vector(f, "exp", -x.abs()))
     return (x < 0.0).select(small, 1.0) / (small + 1.0)
 
 
-@kernel("tanh", F32X4, x=F32X4)
+@kernel("tanh", F32X4, inline=True, x=F32X4)
 def tanh(m: Mathematics, f: Function, x: Local) -> Value:
     """An odd polynomial up to 0.625, then 1 - 2 / (e^2|x| + 1): 1.4 ulp."""
     size = f.let(x.abs())
@@ -119,7 +120,7 @@ def tanh(m: Mathematics, f: Function, x: Local) -> Value:
     return _signed((size < 0.625).select(near, far), x)
 
 
-@kernel("erf", F32X4, x=F32X4)
+@kernel("erf", F32X4, inline=True, x=F32X4)
 def erf(m: Mathematics, f: Function, x: Local) -> Value:
     """An odd polynomial up to 1, then 1 - e^-p(|x|) with a polynomial p: 1.3 ulp."""
     size = f.let(x.abs())
@@ -135,7 +136,7 @@ def _signed(size: Value, x: Local) -> Value:
     return size | (x & constant(F32X4, -0.0))
 
 
-@kernel("log", F32X4, x=F32X4)
+@kernel("log", F32X4, inline=True, x=F32X4)
 def log(m: Mathematics, f: Function, x: Local) -> Value:
     """k log 2 plus a polynomial, for x = 2^k (1 + rest): 0.9 ulp."""
     tiny = f.let(x < 2.0**-126)
