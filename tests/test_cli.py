@@ -19,7 +19,7 @@ from edgesite.errors import InternalError
 from tests.site.models import classifier
 from tests.sites import contents, edit
 
-COMMANDS = ("new", "add", "check", "build", "compile", "info", "schema")
+COMMANDS = ("new", "add", "check", "build", "serve", "compile", "info", "schema")
 
 
 @pytest.fixture(scope="module", autouse=True)

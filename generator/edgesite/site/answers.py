@@ -9,13 +9,12 @@ from __future__ import annotations
 import io
 import json
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from edgesite.errors import EdgesiteError
-from edgesite.site.cache import digest, key_of
+from edgesite.site.cache import digest, key_of, version
 from edgesite.site.compiled import placed
 from edgesite.site.demo import Answer, Proof
 from edgesite.site.images import open_image, prepare

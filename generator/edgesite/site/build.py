@@ -6,7 +6,6 @@ together. Nothing here prints: progress is told to a function.
 
 from __future__ import annotations
 
-import gzip
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ from edgesite.site.compiled import compiled
 from edgesite.site.demo import DemoPage, Example
 from edgesite.site.fit import fit
 from edgesite.site.output import check_output, write_output
+from edgesite.site.page import Size
 from edgesite.site.problems import Problems
 from edgesite.site.render import render_site
 from edgesite.site.source import load_site
@@ -194,7 +194,7 @@ def _finish(
         return None
     at("verify")
     facts = verified(demo, model, how, cache)
-    report = _report(demo, model, facts, _since(started))
+    report = _report(demo, model, facts, cache, _since(started))
     return Finished(_page(demo, model, how, facts), report, tuple(doubts(demo, facts.scores)))
 
 
@@ -240,14 +240,16 @@ def _examples(demo: DemoSource, facts: Verified) -> tuple[Example, ...]:
     )
 
 
-def _report(demo: DemoSource, model: Compiled, facts: Verified, elapsed_ms: float) -> PageReport:
+def _report(
+    demo: DemoSource, model: Compiled, facts: Verified, cache: Cache, elapsed_ms: float
+) -> PageReport:
     modules = [model.files[module.file] for module in model.manifest.modules.values()]
     code = max(modules, key=len)
     return PageReport(
         slug=demo.slug,
         title=demo.config.title,
         code_bytes=len(code),
-        code_gzip_bytes=len(gzip.compress(code, mtime=0)),
+        code_gzip_bytes=Size.of(code, cache).gzip,
         weights_bytes=model.manifest.weights.size_bytes,
         examples=len(demo.pictures),
         proof=facts.proof,

@@ -13,7 +13,7 @@ import os
 import shutil
 import tempfile
 from functools import cache
-from importlib.metadata import version
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -103,6 +103,12 @@ def key_of(*parts: bytes | str | object) -> str:
         data = part if isinstance(part, bytes) else json.dumps(part, sort_keys=True).encode()
         total.update(len(data).to_bytes(8, "little") + data)
     return total.hexdigest()
+
+
+@cache
+def version(package: str) -> str:
+    """The version of a package, which a process looks up once."""
+    return metadata.version(package)
 
 
 @cache

@@ -6,8 +6,11 @@ import gzip
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from edgesite.site.cache import digest, key_of
+
 if TYPE_CHECKING:
     from edgesite.site.assets import Asset
+    from edgesite.site.cache import Cache
     from edgesite.site.demo import DemoPage, Example
 
 
@@ -19,9 +22,14 @@ class Size:
     gzip: int
 
     @classmethod
-    def of(cls, data: bytes) -> Size:
-        """Measure a file; gzip at its best."""
-        return cls(len(data), len(gzip.compress(data, 9, mtime=0)))
+    def of(cls, data: bytes, cache: Cache | None = None) -> Size:
+        """Measure a file, gzip at its best, unless an earlier build has."""
+
+        def measure() -> dict[str, bytes]:
+            return {"gzip": str(len(gzip.compress(data, 9, mtime=0))).encode()}
+
+        kept = cache.kept(key_of("size", digest(data)), measure) if cache else measure()
+        return cls(len(data), int(kept["gzip"]))
 
     def __add__(self, other: Size) -> Size:
         return Size(self.raw + other.raw, self.gzip + other.gzip)
@@ -39,14 +47,16 @@ class Receipt:
     relaxed: Size
 
     @classmethod
-    def of(cls, demo: DemoPage, script: Asset, worker: Asset) -> Receipt:
+    def of(
+        cls, demo: DemoPage, script: Asset, worker: Asset, cache: Cache | None = None
+    ) -> Receipt:
         """Measure the files of a demo and the scripts of its page."""
         modules = demo.manifest["modules"]
         return cls(
-            script=Size.of(script.data) + Size.of(worker.data),
-            weights=Size.of(demo.files[demo.manifest["weights"]["file"]]),
-            simd=Size.of(demo.files[modules["simd"]["file"]]),
-            relaxed=Size.of(demo.files[modules["relaxed"]["file"]]),
+            script=Size.of(script.data, cache) + Size.of(worker.data, cache),
+            weights=Size.of(demo.files[demo.manifest["weights"]["file"]], cache),
+            simd=Size.of(demo.files[modules["simd"]["file"]], cache),
+            relaxed=Size.of(demo.files[modules["relaxed"]["file"]], cache),
         )
 
     @property

@@ -170,7 +170,7 @@ class _Renderer:
     def demo(self, demo: DemoPage) -> Receipt:
         """Add a demo's page and all files below it; its sizes are returned."""
         script, worker = self.assets.page(demo.inputs_enabled), self.assets.worker
-        receipt = Receipt.of(demo, script, worker)
+        receipt = Receipt.of(demo, script, worker, self.shared.cache)
         first = demo.examples[0].answers if demo.examples else ()
         pictures = small_pictures(demo, self.shared.cache)
         self.files |= {f"{demo.slug}/{name}": data for name, data in pictures.items()}

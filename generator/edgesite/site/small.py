@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import io
-from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from PIL import Image
 
-from edgesite.site.cache import digest, key_of, tool_hash
+from edgesite.site.cache import digest, key_of, tool_hash, version
 from edgesite.site.images import seen, thumbnail
 
 if TYPE_CHECKING:

@@ -1,0 +1,215 @@
+"""The author's loop: a site in memory, rebuilt when a file changes, followed by open pages.
+
+A build that fails leaves the last good pages as they are, and its problems go to the pages and
+to the terminal. Nothing an author can write ends the loop.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from html import escape
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from edgesite.errors import EdgesiteError
+from edgesite.site.assets import Assets
+from edgesite.site.build import Memory, made
+from edgesite.site.cache import Cache
+from edgesite.site.serve_problems import Problem, problems_of
+from edgesite.site.source import DEMOS_FOLDER
+from edgesite.site.wording import shown
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from edgesite.site.build import Progress
+
+_PING_S = 5.0
+"""How often a page that hears nothing is asked whether it is still there."""
+
+_SHELL = b"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>Not built yet</title>
+</head>
+<body>
+<p>The page appears as soon as it can be built.</p>
+</body>
+</html>
+"""
+"""What is shown where there is no good page yet."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """What a rebuild did."""
+
+    changed: tuple[Path, ...]
+    pages: int
+    """Pages that are not as they were."""
+
+    problems: tuple[Problem, ...]
+    warnings: tuple[str, ...]
+    elapsed_ms: float
+
+
+@dataclass(frozen=True)
+class _State:
+    """The site at a moment; replaced as a whole."""
+
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    hashes: Mapping[str, str] = field(default_factory=dict)
+    """By page: everything that is loaded with it."""
+
+    problems: tuple[Problem, ...] = ()
+    is_ready: bool = False
+    """Whether there was a build yet, good or bad."""
+
+
+class LiveSite:
+    """A site that is built again and again; `serve_http` asks it from many threads."""
+
+    def __init__(self, root: Path, *, watched: bool) -> None:
+        self.root = root
+        self.base = "/"
+        self._watched = watched
+        self._memory = Memory()
+        self._state = _State()
+        self._script = b""
+        self._changed = threading.Condition()
+        self._closed = False
+
+    def rebuild(self, changed: Sequence[Path] = (), progress: Progress | None = None) -> Change:
+        """Build what the changed files need; never raises for anything an author wrote."""
+        started = time.perf_counter()
+        for path in changed:
+            self._forget(path)
+        before, warnings = self._state, tuple[str, ...]()
+        try:
+            site, files = made(self.root, progress, self._memory)
+            if self._watched:
+                cache = Cache.of_site(self.root)
+                self._script = Assets.load(site.theme, cache).live.data
+            self.base = urlsplit(site.info.site_url or "/").path
+            state = _State(files, _hashes(files), (), is_ready=True)
+            warnings = site.warnings
+        except Exception as error:  # whatever it is, the next edit may mend it
+            state = _State(before.files, before.hashes, problems_of(error), is_ready=True)
+            self._script = self._script or _stock_script()
+        with self._changed:
+            self._state = state
+            self._changed.notify_all()
+        pages = [name for name, now in state.hashes.items() if before.hashes.get(name) != now]
+        elapsed_ms = (time.perf_counter() - started) * 1000
+        return Change(tuple(changed), len(pages), state.problems, warnings, elapsed_ms)
+
+    def close(self) -> None:
+        """Let everything that waits for a change go."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    def answer(self, path: str) -> tuple[bool, str, bytes]:
+        """Whether a path is there; name and bytes of what to send. Waits for the first build."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._state.is_ready or self._closed)
+            state = self._state
+        if path == "_edgesite/live.js" and self._watched:
+            return True, path, self._script
+        names = (path + "index.html",) if path == "" or path.endswith("/") else (path,)
+        for name in (*names, f"{path}/index.html"):
+            if name in state.files:
+                return True, name, self._page(name, state)
+        if not state.files:
+            return False, "index.html", self._live("index.html", _SHELL, "")
+        return False, "404.html", self._page("404.html", state)
+
+    def follow(self, page: str) -> Iterator[Mapping[str, Any] | None]:
+        """The state of a page now, then at every change, and None where a while passes without."""
+        told: Mapping[str, Any] | None = None
+        while not self._closed:
+            state = self._state
+            now = {
+                "page": state.hashes.get(page, ""),
+                "problems": [problem.plain() for problem in state.problems],
+            }
+            if state.is_ready and now != told:
+                told = now
+                yield now
+            if not self._wait(state):
+                yield None
+
+    def _wait(self, state: _State) -> bool:
+        """Whether another state, or the end, comes within a while."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self._state is not state or self._closed, _PING_S)
+
+    def _forget(self, path: Path) -> None:
+        try:
+            parts = path.relative_to(self.root / DEMOS_FOLDER).parts
+        except ValueError:
+            return
+        self._memory.forget(self.root / DEMOS_FOLDER / parts[0])
+
+    def _page(self, name: str, state: _State) -> bytes:
+        data = state.files.get(name, b"")
+        if not self._watched or not name.endswith(".html"):
+            return data
+        return self._live(name, data, state.hashes.get(name, ""))
+
+    def _live(self, name: str, page: bytes, state: str) -> bytes:
+        """A page with the script that follows changes, before all its own."""
+        if not self._watched:
+            return page
+        script = (
+            f'<meta name="edgesite-live" content="{state}" data-page="{escape(name)}" '
+            f'data-base="{escape(self.base)}">\n'
+            f'<script type="module" src="{escape(self.base)}_edgesite/live.js"></script>\n'
+        ).encode()
+        place = re.search(rb"<script\b|</head>", page)
+        at = place.start() if place else 0
+        return page[:at] + script + page[at:]
+
+
+def _hashes(files: Mapping[str, bytes]) -> dict[str, str]:
+    """A hash for every page, of itself and of all it may load from its own folder."""
+    folders = {str(PurePosixPath(name).parent) for name in files if name.endswith("/index.html")}
+    totals = {name: hashlib.sha256(data) for name, data in files.items() if name.endswith(".html")}
+    for name, data in sorted(files.items()):
+        folder = name.partition("/")[0]
+        if name in totals or folder == "assets":  # whose names tell what is in them
+            continue
+        page = f"{folder}/index.html" if folder in folders else "index.html"
+        digest = hashlib.sha256(name.encode() + data).digest()
+        for reader in {page, "index.html"} if name.endswith("/cover.webp") else {page}:
+            if reader in totals:
+                totals[reader].update(digest)
+    return {name: total.hexdigest()[:16] for name, total in totals.items()}
+
+
+def _stock_script() -> bytes:
+    try:
+        return Assets.load().live.data
+    except EdgesiteError:
+        return b""
+
+
+def said(change: Change) -> str:
+    """A change in a line: `demos/cifar10/index.md changed: 1 page, 38 ms`."""
+    names = [shown(path) for path in change.changed]
+    what = ", ".join(names[:2]) + (f" and {len(names) - 2} more" if len(names) > 2 else "")
+    if change.problems:
+        count = len(change.problems)
+        result = f"{count} problem{'' if count == 1 else 's'}"
+    else:
+        result = f"{change.pages} page{'' if change.pages == 1 else 's'}"
+    return f"{what} changed: {result}, {change.elapsed_ms:.0f} ms"
