@@ -19,6 +19,7 @@ import edgesite
 from edgesite.errors import (
     EdgesiteError,
     ModelError,
+    UnsupportedShapeError,
     UsageError,
 )
 from tests.models import Array, answers_of, assert_answers_alike, model_of
@@ -153,6 +154,19 @@ def test_a_node_that_cannot_be_expressed_does_not_hide_the_next() -> None:
         'fix the input it follows from with compile(..., constants={name: value}); here that is "'
         'k"',
     ]
+
+
+def test_models_that_outgrow_a_memory_are_refused() -> None:
+    feeds = {"x": np.zeros(1, np.float32)}
+    nodes = [
+        helper.make_node("Expand", ["x", "shape"], ["a"]),
+        helper.make_node("Exp", ["a"], ["y"]),
+        helper.make_node("CumSum", ["y", "axis"], ["z"]),
+    ]
+    weights = {"shape": np.array([3 << 28]), "axis": np.array(0)}
+
+    with pytest.raises(UnsupportedShapeError, match=r"needs 6\.0 GiB of memory, and WebAssembly"):
+        edgesite.compile(model_of(nodes, feeds, ["y", "z"], weights))
 
 
 @pytest.mark.parametrize("content", [b"", b"\x00" * 64, b"not a model"])

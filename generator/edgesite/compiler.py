@@ -19,6 +19,7 @@ from edgesite.errors import (
     EdgesiteError,
     InternalError,
     ProblemsError,
+    UnsupportedShapeError,
     UnsupportedTypeError,
 )
 from edgesite.frontend import StaticGraph, StaticNode
@@ -36,6 +37,9 @@ if TYPE_CHECKING:
     import onnx
 
 Shapes = Mapping[str, Sequence[int] | int]
+
+# 65536 pages of 64 KiB: what an address of 32 bits reaches.
+_MOST_PAGES = 1 << 16
 
 
 def compile(  # noqa: A001 - the name users expect: edgesite.compile(model)
@@ -104,8 +108,13 @@ def _program(
 
 
 def _bound(program: _Program, schedule: Schedule) -> tuple[Binding, dict[TargetName, bytes]]:
-    """A binding and its modules."""
+    """A binding and its modules; UnsupportedShapeError where they need too much memory."""
     static, graph, place = program.static, program.arranged.graph, schedule.placement
+    if place.pages > _MOST_PAGES:
+        raise UnsupportedShapeError(
+            f"the model needs {place.end / 2**30:.1f} GiB of memory, and WebAssembly addresses "
+            "4 GiB; give smaller shapes"
+        )
     inputs = {value.name: value for value in graph.inputs}
     outputs = dict(zip((info.name for info in static.outputs), graph.outputs, strict=True))
     pairs = [(outputs[output], inputs[given]) for output, given in program.state.items()]

@@ -165,3 +165,12 @@ def test_ranges_of_vectors_are_ranges_of_scalars() -> None:
 
     assert [node.op_type for node in graph.nodes] == ["Squeeze", "Range"]
     assert [np.ndim(graph.constants[name]) for name in graph.constants] == [0, 0]
+
+
+def test_an_operator_newer_than_the_file_is_refused() -> None:
+    model = parser.parse_model(
+        '<ir_version: 8, opset_import: ["": 8]> g (float[2] x) => (bool[2] y) { y = IsNaN(x) }'
+    )
+
+    with pytest.raises(ModelError, match=r"opset 8 has no such operator, which version \d+ of"):
+        import_model(model)

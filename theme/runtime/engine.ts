@@ -20,8 +20,12 @@ export type Tensors = Record<string, TypedArray>;
 
 export interface Engine {
   readonly target: Target;
+  /** Where the weights lie; a run leaves them alone. */
+  readonly weights: Uint8Array<ArrayBuffer>;
   /** Inputs in ONNX's row-major layout; the outputs are fresh arrays. */
   run(feeds: Readonly<Tensors>): Tensors;
+  /** Make the next run the first one again. */
+  reset(): void;
 }
 
 /** The exports of a compiled module. */
@@ -30,6 +34,8 @@ interface Exports {
   init(): void;
   warm(n: number): void;
   run(): void;
+  /** Where there is state. */
+  reset?(): void;
 }
 
 interface Port extends TensorPlace {
@@ -57,11 +63,13 @@ interface Reading {
 /** A computed name keeps bundlers from looking for Node's modules in a page. */
 export const nodeModule = (name: string): Promise<any> => import(`node:${name}`);
 
+function once(data: Uint8Array): Reading {
+  const parts = [data];
+  return { next: async () => parts.pop() };
+}
+
 async function open(url: URL): Promise<Reading> {
-  if (url.protocol === "file:") {
-    const parts: Uint8Array[] = [await (await nodeModule("fs/promises")).readFile(url)];
-    return { next: async () => parts.pop() };
-  }
+  if (url.protocol === "file:") return once(await (await nodeModule("fs/promises")).readFile(url));
   const response = await fetch(url).catch(() => {
     throw new Error("not reachable; check the connection and reload");
   });
@@ -139,9 +147,11 @@ function prepareRun(exports: Exports, manifest: Manifest): Engine["run"] {
 /**
  * @param base the folder of the model's files
  * @param wanted the module to run; by default the fastest that this engine accepts
+ * @param known the weights, where another binding of the model has them already
  */
 export async function start(
   manifest: Manifest, base: URL | string, wanted?: Target, onProgress?: Progress,
+  known?: Uint8Array,
 ): Promise<Engine> {
   if (!globalThis.WebAssembly) throw new Error("WebAssembly is switched off here; allow it");
   const relaxed = hasRelaxedSimd();
@@ -166,16 +176,17 @@ export async function start(
       throw new Error(`${file}: ${error.message}`);
     });
 
-  const [codeFile, weightsFile] = await Promise.all(
-    [code, weights].map(({ file }) => named(file, open(new URL(file, base)))),
-  );
+  const [codeFile, weightsFile] = await Promise.all([
+    named(code.file, open(new URL(code.file, base))),
+    known ? once(known) : named(weights.file, open(new URL(weights.file, base))),
+  ]);
   const bytes = new Uint8Array(code.size_bytes);
-  await named(code.file, fill(codeFile!, code.size_bytes, bytes));
+  await named(code.file, fill(codeFile, code.size_bytes, bytes));
   const exports = await named(code.file, instantiate(bytes, memory_pages));
 
   const place = new Uint8Array(exports.memory.buffer, weights.offset, weights.size_bytes);
   let arrived = false;
-  const arriving = named(weights.file, fill(weightsFile!, weights.size_bytes, place)).then(() => {
+  const arriving = named(weights.file, fill(weightsFile, weights.size_bytes, place)).then(() => {
     arrived = true;
   });
   // Warming pays while it hides behind a download. Without one it still pays in the engines that
@@ -183,5 +194,6 @@ export async function start(
   const warming = pause().then(() => (relaxed || !arrived ? warmUp(exports) : undefined));
   await Promise.all([arriving, warming]);
   exports.init();
-  return { target, run: prepareRun(exports, manifest) };
+  const reset = (): void => exports.reset?.();
+  return { target, weights: place, run: prepareRun(exports, manifest), reset };
 }

@@ -32,14 +32,22 @@ export interface FileEntry {
   readonly sha256: string;
 }
 
-export interface Manifest {
-  readonly format: number;
-  readonly edgesite: string;
+/** A model for one set of shapes. */
+export interface Binding {
   readonly inputs: readonly TensorPlace[];
   readonly outputs: readonly TensorPlace[];
+  /** Inputs that are outputs of the run before, and never leave the module's memory. */
+  readonly state?: readonly (TensorPlace & { readonly output: string })[];
   readonly memory_pages: number;
-  readonly weights: FileEntry & { readonly offset: number };
   readonly modules: Readonly<Record<Target, FileEntry>>;
+}
+
+export interface Manifest extends Binding {
+  readonly format: number;
+  readonly edgesite: string;
+  readonly weights: FileEntry & { readonly offset: number };
+  /** The same model for other shapes, with the same weights. */
+  readonly bindings?: readonly Binding[];
   readonly source: {
     readonly sha256: string;
     readonly opset: number;

@@ -166,6 +166,12 @@ class Importer:
             return
         opset = _opset_of(node, scope)
         schema = schema_of(node.domain, node.op_type, opset)
+        newest = schema_of(node.domain, node.op_type, defs.onnx_opset_version())
+        if schema is None and newest is not None:
+            raise ModelError(
+                f"{title(node)}: opset {opset} has no such operator, which version "
+                f"{newest.since_version} of the standard has; export with a newer opset"
+            )
         if schema is None and graphs:
             raise UnsupportedOperatorError(
                 f"{title(node)}: has subgraphs of unknown meaning; export the model without it"

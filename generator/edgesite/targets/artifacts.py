@@ -68,12 +68,12 @@ class CompiledModel:
             instance.reset()
 
     def _binding_of(self, feeds: Mapping[str, ArrayLike]) -> int:
-        """The place of the binding with the inputs' shapes, the first where none has."""
-        shapes = {name: np.shape(array) for name, array in feeds.items()}
-        for at, binding in enumerate(self.manifest.bindings, start=1):
-            if {info.name: info.shape for info in binding.inputs} == shapes:
-                return at
-        return 0
+        """The place of the binding with the inputs' shapes; one alone says itself why not."""
+        given = {name: np.shape(array) for name, array in feeds.items()}
+        known = [{i.name: i.shape for i in binding.inputs} for binding, _ in self._bindings]
+        if given not in known and len(known) > 1:
+            raise UsageError(f"feeds of shapes {given}: give one of {known}")
+        return known.index(given) if given in known else 0
 
     @cached_property
     def _instances(self) -> dict[tuple[TargetName, int], Instance]:

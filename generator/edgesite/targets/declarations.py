@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 from edgesite.targets.manifest import Manifest, TensorInfo
 
@@ -50,14 +51,22 @@ export interface LoadOptions {{
   onProgress?: (loaded: number, total: number) => void;
 }}
 
+export interface Sides {{
+  readonly inputs: readonly TensorInfo[];
+  readonly outputs: readonly TensorInfo[];
+}}
+
 export interface Model {{
+  /** Of a model compiled for several sizes, the one that the inputs' lengths fit runs. */
   run(feeds: Feeds): Promise<Results>;
+  /** Make the next run the first one again, where the model keeps state between runs. */
+  reset(): Promise<void>;
   close(): Promise<void>;
-  readonly info: {{
+  readonly info: Sides & {{
     readonly target: Target;
     readonly worker: boolean;
-    readonly inputs: readonly TensorInfo[];
-    readonly outputs: readonly TensorInfo[];
+    /** The model's sizes, the first of which `inputs` and `outputs` show too. */
+    readonly bindings: readonly Sides[];
     readonly bytes: {{ readonly code: number; readonly weights: number }};
   }};
 }}
@@ -68,13 +77,22 @@ export function load(options?: LoadOptions): Promise<Model>;
 
 def declare(manifest: Manifest) -> str:
     """The declarations, with the model's own input and output names."""
+    bindings = (manifest, *manifest.bindings)
     return _TEXT.format(
-        inputs="\n".join(map(_field, manifest.inputs)),
-        outputs="\n".join(map(_field, manifest.outputs)),
+        inputs=_fields([binding.inputs for binding in bindings]),
+        outputs=_fields([binding.outputs for binding in bindings]),
     )
 
 
-def _field(info: TensorInfo) -> str:
-    sizes = " x ".join(map(str, info.shape)) or "scalar"
-    array = _ARRAYS.get(info.dtype, "Uint8Array")
-    return f"  /** {info.dtype}, {sizes} */\n  {json.dumps(info.name)}: {array};"
+def _fields(bindings: Sequence[Sequence[TensorInfo]]) -> str:
+    """A field per tensor, with its shape in every binding."""
+    return "\n".join(map(_field, zip(*bindings, strict=True)))
+
+
+def _field(infos: Sequence[TensorInfo]) -> str:
+    info = infos[0]
+    shapes = dict.fromkeys(" x ".join(map(str, info.shape)) or "scalar" for info in infos)
+    return (
+        f"  /** {info.dtype}, {' or '.join(shapes)} */\n"
+        f"  {json.dumps(info.name)}: {_ARRAYS[info.dtype]};"
+    )
