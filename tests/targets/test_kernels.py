@@ -112,6 +112,8 @@ def test_depthwise_convolutions_use_their_kernel(
         *((size, 20, 24, 0) for size in ((8, 8), (9, 14), (4, 23))),
         ((7, 7), 32, 16, 0),
         ((16, 5), 32, 16, 1),
+        *(((9, 14), 16, filters, 1) for filters in (8, 9, 11, 12, 17)),
+        ((7, 142), 64, 16, 1),
     ],
 )
 def test_winograd_handles_ragged_edges(

@@ -13,11 +13,9 @@ between them stays in the cache. The filters are transformed once, when the mode
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from fractions import Fraction
 from itertools import product as every
-from math import prod
 
 import numpy as np
 
@@ -27,25 +25,23 @@ from edgesite.ir.layout import Layout
 from edgesite.targets.wasm.contract import PANEL, ContractKernel
 from edgesite.targets.wasm.kernels import Step
 from edgesite.targets.wasm.lanes import LANES
-from edgesite.targets.wasm.scalars import Scalars
 from edgesite.targets.wasm.tiles import (
     BYTES,
-    VECTOR_BYTES,
     Epilogue,
     Loop,
     Plan,
     along,
     epilogue_fits,
     even_tiles,
-    moved,
 )
-from edgesite.wasm import F32X4, I32
-from edgesite.wasm import Value as Wasm
+from edgesite.targets.wasm.winograd_kernels import (
+    LINE_BYTES,
+    FilterKernel,
+    InputKernel,
+    OutputKernel,
+)
 
-POINTS = {4: (Fraction(11, 16), Fraction(3, 2)), 2: (Fraction(1),)}
-"""By m: beside 0 and infinity, each of these with both signs."""
-
-FEWEST_CHANNELS = 16
+FEWEST_CHANNELS, FEWEST_FILTERS = 16, 8
 """With fewer the transforms cost more than the products save."""
 
 FEWEST_TILES = 4
@@ -54,48 +50,14 @@ FEWEST_TILES = 4
 BLOCK_BYTES = 384 * 1024
 """Inputs and products of the tiles that are worked on at a time."""
 
+ENOUGH_TILES = 24
+"""So many tiles share one pass over the filters even if they take more, where these are large."""
+
+NEAR_BYTES = 1024 * 1024
+"""Filters that are larger come from far away at every pass."""
+
 LARGEST_FILTERS = 4 * 1024 * 1024
 """Bytes of transformed filters up to which m is 4; beyond, m = 2 needs less than half."""
-
-LINE_BYTES = 64
-"""Planes are this much longer than their contents, or caches would map them all alike."""
-
-
-Matrix = tuple[tuple[Fraction, ...], ...]
-
-
-def matrices(m: int) -> tuple[Matrix, Matrix, Matrix]:
-    """The transforms of inputs (n x n), filters (n x 3) and results (m x n)."""
-    finite = [Fraction(0)]
-    for point in POINTS[m]:
-        finite += [point, -point]
-    back = [[point**power for point in finite] + [Fraction(power == m - 1)] for power in range(m)]
-    filters, inputs = [], []
-    for k, point in enumerate(finite):
-        others = [other for j, other in enumerate(finite) if j != k]
-        scale = prod((point - other for other in others), start=Fraction(1))
-        filters.append([point**power / scale for power in range(3)])
-        inputs.append([*_with_roots(others), Fraction(0)])
-    filters.append([Fraction(0), Fraction(0), Fraction(1)])
-    inputs.append(_with_roots(finite))
-    return _matrix(inputs), _matrix(filters), _matrix(back)
-
-
-def _with_roots(roots: Sequence[Fraction]) -> list[Fraction]:
-    """The coefficients of the polynomial with these roots, the constant first."""
-    coefficients = [Fraction(1)]
-    for root in roots:
-        shifted = [Fraction(0), *coefficients]
-        scaled = [*(-root * c for c in coefficients), Fraction(0)]
-        coefficients = [a + b for a, b in zip(shifted, scaled, strict=True)]
-    return coefficients
-
-
-def _matrix(rows: Sequence[Sequence[Fraction]]) -> Matrix:
-    return tuple(tuple(row) for row in rows)
-
-
-# Which convolutions
 
 
 @dataclass(frozen=True)
@@ -119,6 +81,16 @@ class Shape:
     def n(self) -> int:
         """The size of an input tile."""
         return self.m + 2
+
+    @property
+    def products(self) -> int:
+        """Filters, with those of zeros that fill the last vector."""
+        return -(-self.filters // LANES) * LANES
+
+    @property
+    def panels(self) -> int:
+        """Panels of filters, the last one filled with zeros."""
+        return -(-self.filters // PANEL)
 
     @property
     def tile_rows(self) -> int:
@@ -160,7 +132,7 @@ def shape_of(product: Contraction) -> Shape | None:
         4, y, x, image, channels[0], tap_y, tap_x, extents[y], extents[x],
         extents[channels[0]], extents[product.columns[0]],
     )  # fmt: skip
-    if min(shape.channels, shape.filters) < FEWEST_CHANNELS or shape.filters % PANEL:
+    if shape.channels < FEWEST_CHANNELS or shape.filters < FEWEST_FILTERS:
         return None
     if shape.channels % LANES:
         return None
@@ -233,13 +205,14 @@ class _Steps:
         shape, node = self.shape, self.node
         planes = shape.n * shape.n
         plain = self._filters(constants)
-        spectrum = self._value("spectrum", planes * self._plane(shape.channels * shape.filters))
-        made = [Step(FilterKernel(shape.m, shape.channels, shape.filters), (plain,), (spectrum,))]
+        size = shape.channels * shape.panels * PANEL
+        spectrum = self._value("spectrum", planes * self._plane(size))
+        made = [Step(FilterKernel(shape.m, shape.channels, shape.panels), (plain,), (spectrum,))]
         layouts[plain] = Layout.row_major(plain.shape)
-        blocks = self._blocks()
-        most = max(rows for _, _, rows in blocks) * shape.tile_columns
+        blocks = list(self._blocks())
+        most = max(block.tiles for block in blocks)
         inputs = self._value("tiles", planes * self._plane(most * shape.channels))
-        products = self._value("products", planes * self._plane(most * shape.filters))
+        products = self._value("products", planes * self._plane(most * shape.products))
         for value in (spectrum, inputs, products):
             layouts[value] = Layout.row_major(value.shape)
         images = [range(self.product.extents[axis]) for axis in shape.image]
@@ -249,10 +222,8 @@ class _Steps:
             for position, found in zip(place, loops, strict=True):
                 for loop in found:
                     bases = [b + position * s for b, s in zip(bases, loop.steps, strict=True)]
-            for start, count, rows in blocks:
-                for number in range(count):
-                    row = (start + number * rows) * shape.m
-                    made += self._block(row, rows, bases, spectrum, inputs, products)
+            for block in blocks:
+                made += self._block(block, bases, spectrum, inputs, products)
         first = made[1]
         made[1] = replace(first, macs=self.product.macs, origin=node.origin)
         return made
@@ -264,60 +235,67 @@ class _Steps:
         """Elements from one plane to the next."""
         return size + LINE_BYTES // BYTES
 
-    def _blocks(self) -> list[tuple[int, int, int]]:
-        """Rows of tiles that are worked on together: (start, how many blocks, rows of each)."""
+    def _blocks(self) -> Iterator[Block]:
+        """The tiles that are worked on together: whole rows of them, or parts of one row."""
         shape = self.shape
-        row_bytes = shape.n**2 * shape.tile_columns * (shape.channels + shape.filters) * BYTES
-        most = max(1, BLOCK_BYTES // row_bytes, -(-6 // shape.tile_columns))
-        return even_tiles(shape.tile_rows, most)
+        tile_bytes = shape.n**2 * (shape.channels + shape.products) * BYTES
+        fewest = 6
+        if shape.n**2 * shape.channels * shape.filters * BYTES > NEAR_BYTES:
+            fewest = ENOUGH_TILES
+        most = max(BLOCK_BYTES // tile_bytes, fewest)
+        for row, rows in _pieces(shape.tile_rows, max(1, most // shape.tile_columns)):
+            for column, columns in _pieces(
+                shape.tile_columns, most if rows == 1 else shape.tile_columns
+            ):
+                yield Block(row, column, rows, columns)
 
     def _filters(self, constants: dict[Value, Array]) -> Value:
         """The filters as [panel][tap][channel][8], a constant."""
         shape = self.shape
         axes = (self.product.columns[0], shape.tap_y, shape.tap_x, shape.channel)
         view = along(self.product, constants[self.product.right.value], axes)
-        split = view.reshape(shape.filters // PANEL, PANEL, 9, shape.channels)
+        rest = shape.panels * PANEL - shape.filters
+        filled = np.pad(view, [(0, rest), (0, 0), (0, 0), (0, 0)]) if rest else view
+        split = filled.reshape(shape.panels, PANEL, 9, shape.channels)
         array = np.ascontiguousarray(np.moveaxis(split, 1, -1))
         value = Value(f"{self.node.output.name}.filters", array.shape, DType.FLOAT32)
         constants[value] = array
         return value
 
     def _block(
-        self,
-        row: int,
-        rows: int,
-        bases: list[int],
-        spectrum: Value,
-        inputs: Value,
-        products: Value,
+        self, block: Block, bases: list[int], spectrum: Value, inputs: Value, products: Value
     ) -> list[Step]:
         """Transform tiles, multiply, transform back."""
         shape = self.shape
-        tiles = rows * shape.tile_columns
-        plane = [self._plane(tiles * size) * BYTES for size in (shape.channels, shape.filters)]
+        plane = [
+            self._plane(block.tiles * size) * BYTES for size in (shape.channels, shape.products)
+        ]
+        row, column = block.row * shape.m, block.column * shape.m
         at = [
-            base + start + row * step
-            for base, start, step in zip(bases, self.plan.starts, self.y.steps, strict=True)
+            base + start + row * y + column * x
+            for base, start, y, x in zip(
+                bases, self.plan.starts, self.y.steps, self.x.steps, strict=True
+            )
         ]
         forward = InputKernel(
-            shape.m, rows, shape.tile_columns, shape.channels,
+            shape.m, block.rows, block.columns, shape.channels,
             self.y.steps[0], self.x.steps[0], plane[0],
         )  # fmt: skip
         multiply = ContractKernel(
             (Loop(shape.n**2, (plane[0], plane[1]), ()),),
-            Loop(shape.filters, (0, BYTES), ()),
-            (Loop(tiles, (shape.channels * BYTES, shape.filters * BYTES), ()),),
+            Loop(shape.products, (0, BYTES), ()),
+            (Loop(block.tiles, (shape.channels * BYTES, shape.products * BYTES), ()),),
             (Loop(shape.channels, (BYTES, 0), ()),),
             (0, 0),
             Epilogue(Result(DType.FLOAT32), None, ()),
             PANEL,
             LINE_BYTES,
         )
-        valid = min(rows * shape.m, shape.height - row)
+        high = min(block.rows * shape.m, shape.height - row)
+        wide = min(block.columns * shape.m, shape.width - column)
         backward = OutputKernel(
-            shape.m, rows, shape.tile_columns, valid, shape.width, plane[1],
-            self.y, self.x, self.column, self.epilogue,
-        )  # fmt: skip
+            shape.m, high, wide, plane[1], self.y, self.x, self.column, self.epilogue
+        )
         reads = tuple(load.value for load in self.plan.loads)
         return [
             Step(forward, (self.product.left.value,), (inputs,), offsets=(at[0], 0)),
@@ -332,226 +310,22 @@ class _Steps:
         ]
 
 
-# The code
-
-
-def _transformed(
-    scalars: Scalars, matrix: Matrix, vectors: Sequence[Wasm], *, relaxed: bool
-) -> list[Wasm]:
-    """A matrix times a column of vectors.
-
-    Two rows that differ in the signs of some entries share what they have in common.
-    """
-    f = scalars.f
-    results: list[Wasm | None] = [None] * len(matrix)
-    for k, row in enumerate(matrix):
-        if results[k] is not None:
-            continue
-        twin = next((j for j in range(k + 1, len(matrix)) if _is_twin(row, matrix[j])), None)
-        if twin is None:
-            results[k] = f.let(_sum(scalars, row, vectors, relaxed=relaxed))
-            continue
-        same = tuple(a if a == b else Fraction(0) for a, b in zip(row, matrix[twin], strict=True))
-        odd = tuple(a if a != b else Fraction(0) for a, b in zip(row, matrix[twin], strict=True))
-        scale = odd[max(i for i, entry in enumerate(odd) if entry)]
-        even = f.let(_sum(scalars, same, vectors, relaxed=relaxed))
-        part = tuple(entry / scale for entry in odd)
-        rest = f.let(_sum(scalars, part, vectors, relaxed=relaxed))
-        results[k] = f.let(_added(even, rest, scale, relaxed=relaxed))
-        results[twin] = f.let(_added(even, rest, -scale, relaxed=relaxed))
-    return [result for result in results if result is not None]
-
-
-def _is_twin(a: Sequence[Fraction], b: Sequence[Fraction]) -> bool:
-    differs = [x != y for x, y in zip(a, b, strict=True)]
-    return (
-        all(abs(x) == abs(y) for x, y in zip(a, b, strict=True))
-        and any(differs)
-        and not all(d or not x for d, x in zip(differs, a, strict=True))
-    )
-
-
-def _sum(
-    scalars: Scalars, row: Sequence[Fraction], vectors: Sequence[Wasm], *, relaxed: bool
-) -> Wasm:
-    """A weighted sum of vectors; entries of one first, so that fewer are multiplied."""
-    terms = [(entry, v) for entry, v in zip(row, vectors, strict=True) if entry]
-    terms.sort(key=lambda term: abs(term[0]) != 1)
-    terms.sort(key=lambda term: term[0] != 1)
-    entry, first = terms[0]
-    total = first if entry == 1 else first * float(entry)
-    for entry, vector in terms[1:]:
-        total = _added(total, vector, entry, relaxed=relaxed)
-    return scalars.f.let(total) if total is first else total
-
-
-def _added(total: Wasm, vector: Wasm, entry: Fraction, *, relaxed: bool) -> Wasm:
-    if entry == 1:
-        return total + vector
-    if entry == -1:
-        return total - vector
-    if relaxed:
-        factor = float(abs(entry))
-        multiply_add = vector.relaxed_madd if entry > 0 else vector.relaxed_nmadd
-        return multiply_add(factor, total)
-    return total + vector * float(entry)
-
-
-def _transformed_square(
-    scalars: Scalars,
-    matrix: Matrix,
-    square: Sequence[Sequence[Wasm]],
-    *,
-    relaxed: bool,
-) -> list[list[Wasm]]:
-    """Matrix * square * matrix transposed; a square is a list of its columns."""
-    columns = [_transformed(scalars, matrix, column, relaxed=relaxed) for column in square]
-    rows = [list(row) for row in zip(*columns, strict=True)]
-    return [_transformed(scalars, matrix, row, relaxed=relaxed) for row in rows]
-
-
 @dataclass(frozen=True)
-class FilterKernel:
-    """Transforms filters: [panel][tap][channel][8] to [plane][panel][channel][8]."""
+class Block:
+    """A rectangle of tiles."""
 
-    m: int
-    channels: int
-    filters: int
-
-    @property
-    def name(self) -> str:
-        """The number of filters and channels."""
-        return f"winograd{self.m}_filters_{self.filters}x{self.channels}"
-
-    def emit(self, scalars: Scalars, pointers: tuple[Wasm, ...], *, relaxed: bool) -> None:
-        """Write the loops; pointers: filters, their transforms."""
-        f = scalars.f
-        source, target = pointers
-        _, matrix, _ = matrices(self.m)
-        tap = self.channels * PANEL * BYTES
-        plane = self.channels * self.filters * BYTES + LINE_BYTES
-        with f.loop(0, self.filters // PANEL) as panel:
-            from_panel = f.let(source + panel * (9 * tap))
-            to_panel = f.let(target + panel * tap)
-            with f.loop(0, tap, step=VECTOR_BYTES) as at:
-                here, there = f.let(from_panel + at), f.let(to_panel + at)
-                columns = [
-                    [f.let(f.load(F32X4, here, (3 * y + x) * tap)) for y in range(3)]
-                    for x in range(3)
-                ]
-                rows = _transformed_square(scalars, matrix, columns, relaxed=relaxed)
-                for number, value in enumerate(value for row in rows for value in row):
-                    f.store(f.let(there + number * plane), value)
-
-
-@dataclass(frozen=True)
-class InputKernel:
-    """Transforms tiles of the input: to [plane][tile][channel]."""
-
-    m: int
+    row: int
+    column: int
     rows: int
     columns: int
-    channels: int
-    row_step: int
-    column_step: int
-    plane: int
 
     @property
-    def name(self) -> str:
-        """The number of tiles and channels."""
-        return f"winograd{self.m}_inputs_{self.rows}x{self.columns}x{self.channels}"
-
-    def emit(self, scalars: Scalars, pointers: tuple[Wasm, ...], *, relaxed: bool) -> None:
-        """Write the loops; pointers: the first tile's corner, the planes."""
-        f, n = scalars.f, self.m + 2
-        source, target = pointers
-        matrix, _, _ = matrices(self.m)
-        there = f.local(I32, target)
-        with f.loop(0, self.rows) as row:
-            line = f.let(source + row * (self.m * self.row_step))
-            with f.loop(0, self.columns) as column:
-                corner = f.let(line + column * (self.m * self.column_step))
-                with f.loop(0, self.channels * BYTES, step=VECTOR_BYTES) as channel:
-                    here = f.let(corner + channel)
-                    square = [
-                        [
-                            f.let(f.load(F32X4, here, y * self.row_step + x * self.column_step))
-                            for y in range(n)
-                        ]
-                        for x in range(n)
-                    ]
-                    rows = _transformed_square(scalars, matrix, square, relaxed=relaxed)
-                    for number, value in enumerate(value for line_ in rows for value in line_):
-                        f.store(there, value, number * self.plane)
-                    f.assign(there, there + VECTOR_BYTES)
+    def tiles(self) -> int:
+        """How many there are."""
+        return self.rows * self.columns
 
 
-@dataclass(frozen=True)
-class OutputKernel:
-    """Transforms products back and finishes them; `height` and `width` results are wanted."""
-
-    m: int
-    rows: int
-    columns: int
-    height: int
-    width: int
-    plane: int
-    y: Loop
-    x: Loop
-    column: Loop
-    epilogue: Epilogue
-
-    @property
-    def name(self) -> str:
-        """The size of the result."""
-        return f"winograd{self.m}_outputs_{self.height}x{self.width}x{self.column.extent}"
-
-    def emit(self, scalars: Scalars, pointers: tuple[Wasm, ...], *, relaxed: bool) -> None:
-        """Write the loops; pointers: products, the epilogue's reads, the result."""
-        f = scalars.f
-        products, *reads, result = pointers
-        at = [products, result, *reads]
-        source = f.local(I32, products)
-        for first, many, high in self._runs(self.height):
-            with f.loop(first, first + many) as row:
-                line = moved(f, at, self._tile_step(self.y), row)
-                for start, count, wide in self._runs(self.width):
-                    with f.loop(start, start + count) as tile:
-                        corner = moved(f, line, self._tile_step(self.x), tile)
-                        with f.loop(0, self.column.extent, step=LANES) as channel:
-                            here = moved(f, corner, self.column, channel)
-                            self._tile(scalars, source, here, high, wide, relaxed=relaxed)
-                            f.assign(source, source + VECTOR_BYTES)
-
-    def _tile_step(self, loop: Loop) -> Loop:
-        """A step of a whole tile; the products are not moved, they have their own cursor."""
-        return replace(loop, steps=(0, *(self.m * step for step in loop.steps[1:])))
-
-    def _runs(self, size: int) -> list[tuple[int, int, int]]:
-        """Tiles along an axis, as (first, how many, results of each that are wanted)."""
-        whole, rest = divmod(size, self.m)
-        runs = [(0, whole, self.m), (whole, 1, rest)]
-        return [run for run in runs if run[1] and run[2]]
-
-    def _tile(
-        self,
-        scalars: Scalars,
-        source: Wasm,
-        here: list[Wasm],
-        high: int,
-        wide: int,
-        *,
-        relaxed: bool,
-    ) -> None:
-        f, n = scalars.f, self.m + 2
-        _, _, matrix = matrices(self.m)
-        square = [
-            [f.let(f.load(F32X4, source, (y * n + x) * self.plane)) for y in range(n)]
-            for x in range(n)
-        ]
-        rows = _transformed_square(scalars, matrix, square, relaxed=relaxed)
-        bias = f.let(self.epilogue.start(f, here, 0))
-        for y, x in every(range(high), range(wide)):
-            total = f.local(F32X4, rows[y][x] if self.epilogue.bias is None else rows[y][x] + bias)
-            offsets = [y * a + x * b for a, b in zip(self.y.steps, self.x.steps, strict=True)]
-            self.epilogue.store(scalars, total, here, offsets, vector=0, width=LANES)
+def _pieces(extent: int, most: int) -> Iterator[tuple[int, int]]:
+    """Cut an extent into even pieces of at most so many: (start, size) of each."""
+    for start, count, size in even_tiles(extent, most):
+        yield from ((start + number * size, size) for number in range(count))
