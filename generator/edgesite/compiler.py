@@ -241,7 +241,7 @@ def optimise(graph: Graph) -> Graph:
     """Run every pass; with EDGESITE_EXPLAIN=1 the graph is printed after each that changed it."""
     explain = os.environ.get("EDGESITE_EXPLAIN") == "1"
     for step in PIPELINE:
-        changed = verify(step(graph))
+        changed = verify(graph.everywhere(step))
         if explain and changed != graph:
             sys.stderr.write(f"# {step.__name__}\n{format_graph(changed)}\n")
         graph = changed

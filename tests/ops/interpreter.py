@@ -27,10 +27,12 @@ from edgesite.ir import (
     Map,
     Node,
     Reduce,
+    Region,
     Result,
     Scan,
     Scatter,
     Select,
+    Slice,
     Unary,
     Value,
     verify,
@@ -103,11 +105,40 @@ def evaluate(graph: Graph, feeds: Mapping[str, Array]) -> dict[str, Array]:
         assert array.dtype == value.dtype.numpy, f"{value.name}: {array.dtype} for {value.dtype}"
         values[value.name] = array
     for node in graph.nodes:
+        if isinstance(node, Region):
+            values |= _region(node, values)
+            continue
         with np.errstate(all="ignore"):
             result = _stored(_run(node, values), node.output.dtype)
         values[node.output.name] = result
         assert result.shape == node.output.shape, f"{node.output.name}: {result.shape}"
     return values
+
+
+def _region(region: Region, values: Mapping[str, Array]) -> dict[str, Array]:
+    """What a region ends with."""
+    times = int(Evaluation(values, ()).array(region.body))
+    around = {value.name: values[value.name] for value in region.captures}
+    state = {}
+    for s in region.states:
+        empty = np.zeros(s.before.shape, s.before.dtype.numpy)
+        state[s.before.name] = empty if s.start is None else values[s.start.name]
+    made = {s.whole.name: np.zeros(s.whole.shape, s.whole.dtype.numpy) for s in region.written}
+    for number in range(times):
+        feeds = {**around, **state, region.counter.name: np.asarray(number, np.int64)}
+        for s in region.read:
+            feeds[s.part.name] = np.asarray(values[s.whole.name][_row(s, number)])
+        inner = evaluate(region.graph, feeds)
+        state = {s.before.name: inner[s.after.name] for s in region.states}
+        for s in region.written:
+            made[s.whole.name][_row(s, number)] = inner[s.part.name]
+        if region.going is not None and not inner[region.going.name]:
+            break
+    return {**{s.result.name: state[s.before.name] for s in region.states}, **made}
+
+
+def _row(part: Slice, number: int) -> int:
+    return -1 - number if part.reverse else number
 
 
 def _stored(array: Array, dtype: DType) -> Array:

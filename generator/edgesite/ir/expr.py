@@ -9,8 +9,9 @@ extents of the axes is decided in `edgesite.ir.simplify`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
+from hashlib import sha256
 from typing import Any
 
 from edgesite.errors import InternalError, UnsupportedTypeError
@@ -138,6 +139,15 @@ class Expr:
     def loads(self) -> tuple[Load, ...]:
         """The loads in this expression, nested ones included, without repetition."""
         return tuple(dict.fromkeys(load for operand in self.operands for load in operand.loads))
+
+
+    @cached_property
+    def digest(self) -> str:
+        """A short name of the structure, by which expressions have an order in every run."""
+        own = [getattr(self, field.name) for field in fields(self)]
+        facts = [str(fact) for fact in own if not isinstance(fact, Expr | tuple)]
+        parts = [type(self).__name__, *facts, *(operand.digest for operand in self.operands)]
+        return sha256("\n".join(parts).encode()).hexdigest()
 
 
 Operand = Expr | int | float | bool

@@ -6,6 +6,7 @@ The primitives are few, because every target implements each of them once:
     Reduce   out[i] = finish(combine over r of body(i, r))  sums, windows, contractions
     Scan     out[i] = combine of body along an axis so far  cumulative sums
     Scatter  out = base; out[where(u)] = body(u), u in order
+    Region   a program of its own, done so many times     branches, loops, recurrences
 
 An expression reads values at any index, so reshapes, slices, pads, broadcasts,
 gathers and casts are all Maps, and matrix products and convolutions are Reduces
@@ -48,6 +49,11 @@ class Node:
         """The values the node reads, in the order it reads them first."""
         loads = (load.value for expr in self.expressions for load in expr.loads)
         return tuple(dict.fromkeys(loads))
+
+    @property
+    def outputs(self) -> tuple[Value, ...]:
+        """The values the node makes."""
+        return (self.output,)
 
 
 @dataclass(frozen=True)
@@ -132,6 +138,83 @@ class Scatter(Node):
 
 
 @dataclass(frozen=True)
+class State:
+    """What a Region carries from one round to the next."""
+
+    start: Value | None
+    """Outside, before the first round; None where no round reads what was before it."""
+    before: Value
+    """Inside, an input."""
+    after: Value
+    """Inside, an output."""
+    result: Value
+    """Outside, after the last round."""
+
+
+@dataclass(frozen=True)
+class Slice:
+    """A row of a value per round: round n has row n, or the n-th from the end."""
+
+    whole: Value
+    """Outside; its first axis counts rows."""
+    part: Value
+    """Inside; without that axis."""
+    reverse: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Region(Node):
+    """A program inside of the program, done `body` times: an INDEX expression without axes.
+
+    The one primitive that is not loops over elements: what happens in a round depends on the
+    round before, by way of contractions, or does not happen at all, and how many rounds there
+    are may only be known when the model runs. If is a region of 0 or 1 rounds. Unrolling
+    would do for few rounds that are known; a sequence of a thousand steps would be a
+    thousand times the code.
+
+    `graph` reads values around it by themselves. Its further inputs are `counter` (an INT64
+    scalar, the number of the round), the states' `before` and the `part` of what is `read`
+    row by row; its outputs the states' `after`, the `part` of what is `written`, and `going`
+    (a BOOL scalar): when that is false there is no further round. Rows that no round writes
+    hold anything.
+    """
+
+    graph: Graph = field(compare=False)
+    states: tuple[State, ...] = ()
+    read: tuple[Slice, ...] = ()
+    written: tuple[Slice, ...] = ()
+    counter: Value
+    going: Value | None = None
+
+    @property
+    def outputs(self) -> tuple[Value, ...]:
+        """What the states end as, and what was written row by row."""
+        return (*(s.result for s in self.states), *(s.whole for s in self.written))
+
+    @property
+    def own(self) -> tuple[Value, ...]:
+        """The inputs of the inner program that are made anew for each round."""
+        parts = (s.part for s in self.read)
+        return (self.counter, *(s.before for s in self.states), *parts)
+
+    @property
+    def captures(self) -> tuple[Value, ...]:
+        """The values around it that the inner program reads by themselves."""
+        graph, own = self.graph, {*self.own, *self.graph.constants}
+        reads = [value for node in graph.nodes for value in node.inputs]
+        around = {*graph.inputs} - own
+        return tuple(dict.fromkeys(v for v in (*reads, *graph.outputs) if v in around))
+
+    @cached_property
+    def inputs(self) -> tuple[Value, ...]:
+        """What the node reads, rows and captures included."""
+        loads = [load.value for load in self.body.loads]
+        starts = [s.start for s in self.states if s.start is not None]
+        wholes = [s.whole for s in self.read]
+        return tuple(dict.fromkeys((*loads, *starts, *wholes, *self.captures)))
+
+
+@dataclass(frozen=True)
 class Graph:
     """A program. Constants hold the arrays of the values that no node computes."""
 
@@ -143,7 +226,7 @@ class Graph:
     @cached_property
     def producers(self) -> dict[Value, Node]:
         """The node that computes each value."""
-        return {node.output: node for node in self.nodes}
+        return {value: node for node in self.nodes for value in node.outputs}
 
     @cached_property
     def readers(self) -> dict[Value, tuple[Node, ...]]:
@@ -160,8 +243,16 @@ class Graph:
         known = set(self.constants)
         for node in self.nodes:
             if known.issuperset(node.inputs):
-                known.add(node.output)
+                known.update(node.outputs)
         return frozenset(known)
+
+    def everywhere(self, change: Callable[[Graph], Graph]) -> Graph:
+        """The same program with `change` applied to it and to every program inside of it."""
+        nodes = [
+            replace(node, graph=node.graph.everywhere(change)) if isinstance(node, Region) else node
+            for node in self.nodes
+        ]
+        return change(replace(self, nodes=tuple(nodes)))
 
     def with_nodes(self, nodes: Iterable[Node]) -> Graph:
         """The same program made of other nodes; what nothing reads any more is dropped."""
@@ -175,7 +266,7 @@ def _needed(nodes: tuple[Node, ...], outputs: tuple[Value, ...]) -> tuple[Node, 
     needed = set(outputs)
     kept: list[Node] = []
     for node in reversed(nodes):
-        if node.output in needed:
+        if not needed.isdisjoint(node.outputs):
             needed.update(node.inputs)
             kept.append(node)
     return tuple(reversed(kept))
@@ -206,6 +297,14 @@ def rename_values(node: Node, names: Mapping[Value, Value]) -> Node:
             return replace(expr, value=names[expr.value])
         return None
 
+    if isinstance(node, Region):  # the program inside keeps its names
+        node = replace(
+            node,
+            states=tuple(
+                replace(s, start=s.start and names.get(s.start, s.start)) for s in node.states
+            ),
+            read=tuple(replace(s, whole=names.get(s.whole, s.whole)) for s in node.read),
+        )
     output = names.get(node.output, node.output)
     return replace(rewrite_node(node, change), output=output)
 
@@ -227,10 +326,36 @@ def verify(graph: Graph) -> Graph:
                     raise InternalError(f"{node.output.name} reads {load.value.name} too early")
                 if len(load.index) != load.value.rank or load.dtype is not load.value.dtype:
                     raise InternalError(f"{node.output.name} misreads {load.value.name}")
-        if node.output in made:
-            raise InternalError(f"{node.output.name} is made twice")
-        made.add(node.output)
+        if isinstance(node, Region):
+            _verify_region(node, made)
+        for value in node.outputs:
+            if value in made:
+                raise InternalError(f"{value.name} is made twice")
+            made.add(value)
     for value in graph.outputs:
         if value not in made:
             raise InternalError(f"output {value.name} is never made")
     return graph
+
+
+def _verify_region(region: Region, made: set[Value]) -> None:
+    inner = verify(region.graph)
+    for value in region.inputs:
+        if value not in made:
+            raise InternalError(f"a region reads {value.name} too early")
+    pairs = [(s.before, s.after) for s in region.states]
+    pairs += [(s.before, s.result) for s in region.states]
+    pairs += [(s.before, s.start) for s in region.states if s.start is not None]
+    for a, b in pairs:
+        if (a.shape, a.dtype) != (b.shape, b.dtype):
+            raise InternalError(f"{b.name} is not of the type of {a.name}, a state")
+    for part in (*region.read, *region.written):
+        whole = part.whole
+        if (whole.shape[1:], whole.dtype) != (part.part.shape, part.part.dtype):
+            raise InternalError(f"{part.part.name} is no row of {whole.name}")
+    ends = [*(s.after for s in region.states), *(s.part for s in region.written)]
+    ends += [] if region.going is None else [region.going]
+    if inner.outputs != tuple(ends) or len({*ends}) != len(ends):
+        raise InternalError(f"a region of {region.output.name} ends in other values than it says")
+    if not {*region.own} <= {*inner.inputs}:
+        raise InternalError(f"a region of {region.output.name} has inputs of its own to name")

@@ -86,7 +86,7 @@ def _term_order(item: tuple[Expr, int]) -> tuple[int, int, str]:
     term, _ = item
     if isinstance(term, Axis):
         return 0, term.number, ""
-    return 1, 0, repr(term)
+    return 1, 0, term.digest
 
 
 def linear(expr: Expr) -> Linear:

@@ -9,7 +9,7 @@ from a function of the axes. A tensor whose elements are known keeps them in
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -18,7 +18,19 @@ from edgesite.errors import InternalError, UnsupportedShapeError
 from edgesite.ir import codecs
 from edgesite.ir.dtypes import INDEX, DType
 from edgesite.ir.expr import Axis, Expr, Load, Value, all_of, binary, const, index, select, unary
-from edgesite.ir.graph import Array, Graph, Map, Node, Reduce, Scan, Scatter
+from edgesite.ir.graph import (
+    Array,
+    Graph,
+    Map,
+    Node,
+    Reduce,
+    Region,
+    Scan,
+    Scatter,
+    Slice,
+    State,
+    rename_values,
+)
 from edgesite.ir.simplify import simplify
 
 Body = Callable[..., Expr]
@@ -34,6 +46,8 @@ class Builder:
     inputs: list[Value] = field(default_factory=list)
     origin: str = ""
     """The operator of the model that is being expressed, for messages and listings."""
+    made: int = 0
+    """How many values were given a name, in regions too."""
 
     def input(self, name: str, shape: Sequence[int], dtype: DType) -> Tensor:
         """A tensor the caller provides at run time; all inputs come before anything else."""
@@ -54,7 +68,8 @@ class Builder:
 
     def fresh(self, shape: Sequence[int], dtype: DType) -> Value:
         """A new value, named after its place in the program."""
-        name = self._free(f"t{len(self.nodes)}")
+        name = self._free(f"t{self.made}")
+        self.made += 1
         return Value(name, tuple(int(extent) for extent in shape), dtype)
 
     def _free(self, name: str) -> str:
@@ -74,6 +89,68 @@ class Builder:
         expr = simplify(body(*_axes(shape)))
         return self.append(Map(self.fresh(shape, expr.dtype), expr, self.origin))
 
+    def repeat(
+        self,
+        times: Expr | int,
+        body: Callable[..., Round],
+        states: Sequence[Tensor] = (),
+        read: Sequence[Tensor] = (),
+        *,
+        most: int | None = None,
+        reverse: bool = False,
+    ) -> tuple[Tensor, ...]:
+        """A Region; gives what its states end as, then what was written row by row.
+
+        `body` gets the number of the round (INT64), the states before it, and a row of each
+        tensor in `read`; what it computes, it computes once per round. States that it returns
+        beyond those given have no start. `most` is the number of rows to write, where `times`
+        does not tell it. `reverse` reads and writes rows from the end.
+        """
+        rounds = self._index_of(times)
+        outer, self.nodes = self.nodes, []
+        counter = self.fresh((), DType.INT64)
+        before = [self.fresh(t.shape, t.dtype) for t in states]
+        parts = [self.fresh(t.shape[1:], t.dtype) for t in read]
+        try:
+            done = body(*(Tensor(self, v) for v in (counter, *before, *parts)))
+            kept = {value for node in self.nodes for value in node.outputs}
+            going = None if done.going is None else self._ending(done.going, kept)
+            after = [self._ending(t, kept) for t in done.states]
+            rows = [self._ending(t, kept) for t in done.rows]
+            nodes = self.nodes
+        finally:
+            self.nodes = outer
+        before += [self.fresh(v.shape, v.dtype) for v in after[len(before) :]]
+        starts = [*(t.value for t in states), *[None] * (len(after) - len(states))]
+        count = most if most is not None else int(times) if isinstance(times, int) else 0
+        inner = _inner([counter, *before, *parts], nodes, (after, rows, going), self.constants)
+        results = [self.fresh(v.shape, v.dtype) for v in after]
+        wholes = [self.fresh((count, *v.shape), v.dtype) for v in rows]
+        region = Region(
+            (*results, *wholes)[0],
+            rounds,
+            self.origin,
+            graph=inner,
+            states=tuple(map(State, starts, before, after, results)),
+            read=tuple(Slice(t.value, v, reverse) for t, v in zip(read, parts, strict=True)),
+            written=tuple(Slice(w, v, reverse) for w, v in zip(wholes, rows, strict=True)),
+            counter=counter,
+            going=going,
+        )
+        self.nodes.append(region)
+        return tuple(Tensor(self, value) for value in region.outputs)
+
+    @staticmethod
+    def _index_of(times: Expr | int) -> Expr:
+        return simplify(times.cast(INDEX)) if isinstance(times, Expr) else index(times)
+
+    def _ending(self, tensor: Tensor, free: set[Value]) -> Value:
+        """The value of an output of a region: one of its own, and for this output alone."""
+        if tensor.value not in free:
+            tensor = self.compute(tensor.shape, tensor.at)
+        free.discard(tensor.value)
+        return tensor.value
+
     def graph(self, outputs: Sequence[Tensor]) -> Graph:
         """The program that computes `outputs`."""
         whole = Graph(
@@ -83,6 +160,36 @@ class Builder:
             self.constants,
         )
         return whole.with_nodes(self.nodes)
+
+
+def _inner(
+    own: Sequence[Value],
+    nodes: Sequence[Node],
+    ends: tuple[Sequence[Value], Sequence[Value], Value | None],
+    constants: dict[Value, Array],
+) -> Graph:
+    """The program of a region; its constants have names of their own, as layouts go by names."""
+    after, rows, going = ends
+    outputs = (*after, *rows, *(() if going is None else (going,)))
+    made = {value for node in nodes for value in node.outputs}
+    reads = dict.fromkeys(value for node in nodes for value in node.inputs)
+    known = {v: replace(v, name=f"{v.name}.{own[0].name}") for v in reads if v in constants}
+    around = [v for v in reads if v not in made and v not in known and v not in own]
+    held = {name: constants[v] for v, name in known.items()}
+    renamed = tuple(rename_values(node, known) for node in nodes)
+    return Graph((*own, *around), outputs, renamed, held).with_nodes(renamed)
+
+
+@dataclass(frozen=True)
+class Round:
+    """What one round of a region ends with."""
+
+    states: Sequence[Tensor]
+    """What the next round begins with."""
+    rows: Sequence[Tensor] = ()
+    """What is kept of each round, stacked along a new first axis."""
+    going: Tensor | None = None
+    """A BOOL scalar: whether there may be a further round."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from edgesite.ir.expr import Axis, Binary, Cast, Const, Expr, Load, Result, Select, Unary, Value
-from edgesite.ir.graph import Graph, Map, Node, Reduce, Scan, Scatter
+from edgesite.ir.graph import Graph, Map, Node, Reduce, Region, Scan, Scatter
 
 _SYMBOLS = {
     "add": "+",
@@ -89,10 +89,30 @@ def format_node(node: Node) -> str:
             text = (
                 f"scatter {node.combine} into {base} over {list(node.extent)} at [{where}]: {body}"
             )
+        case Region():
+            return _format_region(node)
         case _:
             text = body
     origin = f"  # {node.origin}" if node.origin else ""
     return f"{format_value(node.output)} = {text}{origin}"
+
+
+def _format_region(node: Region) -> str:
+    """A region: its rounds, what enters and leaves each, and its own program indented."""
+    lines = [f"region {format_expr(node.body)} times, {node.counter.name} counting:"]
+    for state in node.states:
+        start = "" if state.start is None else f" from {state.start.name}"
+        lines.append(
+            f"  state {format_value(state.result)}: {state.before.name} = {state.after.name}{start}"
+        )
+    for word, slices in (("read", node.read), ("write", node.written)):
+        for s in slices:
+            turned = " from the end" if s.reverse else ""
+            lines.append(f"  {word} {s.part.name} of {format_value(s.whole)}{turned}")
+    if node.going is not None:
+        lines.append(f"  while {node.going.name}")
+    nodes = "\n".join(map(format_node, node.graph.nodes)).splitlines()
+    return "\n".join([*lines, *(f"  {line}" for line in nodes)])
 
 
 def format_graph(graph: Graph) -> str:

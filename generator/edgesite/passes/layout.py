@@ -21,6 +21,7 @@ from edgesite.ir import (
     Map,
     Node,
     Reduce,
+    Region,
     Value,
     rename_values,
 )
@@ -39,24 +40,31 @@ class Arranged:
 Reach = Callable[[Contraction], tuple[tuple[int, int], ...]]
 
 
-def choose_layouts(graph: Graph, reach: Reach) -> Arranged:
+def choose_layouts(graph: Graph, reach: Reach, suffix: str = "") -> Arranged:
     """Give every value its layout, copying the graph's inputs and outputs where needed.
 
     `reach` tells how far a target's kernel for a contraction reads outside of its left
-    operand, ahead of and behind every axis.
+    operand, ahead of and behind every axis. What goes into regions and comes out of them has
+    ONNX's layout as the graph's inputs and outputs have; `suffix` makes the names of copies
+    in a region's program its own.
     """
+    inner: dict[Value, Layout] = {}
+    regions: list[Region] = [node for node in graph.nodes if isinstance(node, Region)]
+    given = {*graph.inputs, *(value for region in regions for value in region.outputs)}
+    taken = {*graph.outputs, *(value for region in regions for value in region.inputs)} - given
     innermost = _flow(graph, _wishes(graph))
     halos = _halos(graph, reach)
-    moved = {value for value in (*graph.inputs, *graph.constants) if value in halos}
-    graph, copies = _copy_inputs(graph, moved)
+    moved = {value for value in (*given, *graph.constants) if value in halos}
+    graph, copies = _copy_given(graph, moved, suffix)
     innermost |= {copy: innermost[value] for value, copy in copies.items() if value in innermost}
     halos = {copies.get(value, value): halo for value, halo in halos.items()}
-    graph, outputs = _copy_outputs(graph, {*innermost, *halos})
+    graph, outputs = _copy_taken(graph, taken & {*innermost, *halos}, suffix)
     innermost |= {copy: innermost[value] for value, copy in outputs.items() if value in innermost}
     halos |= {copy: halos[value] for value, copy in outputs.items() if value in halos}
-    fixed = {*graph.inputs, *graph.outputs}
+    fixed = given | taken
     layouts: dict[Value, Layout] = {}
-    for value in (*graph.inputs, *graph.constants, *(node.output for node in graph.nodes)):
+    made = (value for node in graph.nodes for value in node.outputs)
+    for value in (*graph.inputs, *graph.constants, *made):
         layout = Layout.row_major(value.shape)
         if value not in fixed:
             last = innermost.get(value, value.rank - 1)
@@ -66,7 +74,14 @@ def choose_layouts(graph: Graph, reach: Reach) -> Arranged:
                 before, after = zip(*halos[value], strict=True)
                 layout = replace(layout, before=before, after=after)
         layouts[value] = layout
-    return Arranged(graph, layouts)
+    nodes: list[Node] = []
+    for node in graph.nodes:
+        if isinstance(node, Region):
+            program = choose_layouts(node.graph, reach, f".{node.output.name}")
+            inner |= program.layouts
+            node = replace(node, graph=program.graph)
+        nodes.append(node)
+    return Arranged(replace(graph, nodes=tuple(nodes)), inner | layouts)
 
 
 def _wishes(graph: Graph) -> dict[Value, int]:
@@ -154,22 +169,32 @@ def _halos(graph: Graph, reach: Reach) -> dict[Value, tuple[tuple[int, int], ...
     return halos
 
 
-def _copy_inputs(graph: Graph, moved: set[Value]) -> tuple[Graph, dict[Value, Value]]:
-    """Let nodes read copies of some of the graph's inputs and constants."""
-    copies = {value: replace(value, name=f"{value.name}.copy") for value in sorted_by_name(moved)}
-    nodes: list[Node] = [_copy(value, copy) for value, copy in copies.items()]
-    nodes += [rename_values(node, copies) for node in graph.nodes]
-    return replace(graph, nodes=tuple(nodes)), copies
-
-
-def _copy_outputs(graph: Graph, special: set[Value]) -> tuple[Graph, dict[Value, Value]]:
-    """Let nodes write copies of the graph's outputs that want a layout of their own."""
+def _copy_given(graph: Graph, moved: set[Value], suffix: str) -> tuple[Graph, dict[Value, Value]]:
+    """Let nodes read copies of some of what is given: inputs, constants, answers of regions."""
+    copies = {v: replace(v, name=f"{v.name}.copy{suffix}") for v in sorted_by_name(moved)}
     made = graph.producers
-    wanted = [value for value in dict.fromkeys(graph.outputs) if value in special and value in made]
-    copies = {value: replace(value, name=f"{value.name}.inner") for value in wanted}
-    nodes = [rename_values(node, copies) for node in graph.nodes]
-    nodes += [_copy(copy, value) for value, copy in copies.items()]
+    nodes: list[Node] = [_copy(v, copy) for v, copy in copies.items() if v not in made]
+    for node in graph.nodes:
+        nodes.append(_renamed(node, copies))
+        nodes += [_copy(value, copies[value]) for value in node.outputs if value in copies]
     return replace(graph, nodes=tuple(nodes)), copies
+
+
+def _copy_taken(graph: Graph, special: set[Value], suffix: str) -> tuple[Graph, dict[Value, Value]]:
+    """Let nodes write copies of outputs and what regions read, of those with another layout."""
+    made = graph.producers
+    wanted = [value for value in sorted_by_name(special) if value in made]
+    copies = {value: replace(value, name=f"{value.name}.inner{suffix}") for value in wanted}
+    nodes: list[Node] = []
+    for node in graph.nodes:
+        nodes.append(_renamed(node, copies))
+        nodes += [_copy(copies[value], value) for value in node.outputs if value in copies]
+    return replace(graph, nodes=tuple(nodes)), copies
+
+
+def _renamed(node: Node, copies: Mapping[Value, Value]) -> Node:
+    """A node on copies; a region has ONNX's layout, which is that of the values themselves."""
+    return node if isinstance(node, Region) else rename_values(node, copies)
 
 
 def _copy(source: Value, target: Value) -> Map:

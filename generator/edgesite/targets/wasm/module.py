@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from edgesite.ir import Value
 from edgesite.targets.wasm.kernels import Kernel, Step
 from edgesite.targets.wasm.mathematics import Mathematics
+from edgesite.targets.wasm.rounds import AnyStep, Rounds, calls
 from edgesite.targets.wasm.scalars import Scalars
 from edgesite.wasm import I32, Function, Module
+from edgesite.wasm import Value as Wasm
 
 PAGE_BYTES = 65536
 SLACK_BYTES = 256
@@ -32,8 +35,8 @@ class Placement:
 
 
 def build_module(
-    preparation: Sequence[Step],
-    steps: Sequence[Step],
+    preparation: Sequence[AnyStep],
+    steps: Sequence[AnyStep],
     placement: Placement,
     state: Sequence[tuple[Value, Value]] = (),
     *,
@@ -48,7 +51,7 @@ def build_module(
     module.memory(placement.pages, export="memory")
     mathematics = Mathematics(module, relaxed=relaxed)
     functions: dict[Kernel, Function] = {}
-    for step in (*preparation, *steps):
+    for step in calls((*preparation, *steps)):
         if step.kernel not in functions:
             number = len(functions)
             functions[step.kernel] = _function(module, mathematics, step, number, relaxed=relaxed)
@@ -57,7 +60,7 @@ def build_module(
         f.fill(placement.arena, 0, placement.end - placement.arena)
         _calls(f, preparation, functions, placement)
     with module.function("warm", export=True, times=I32) as (f, times):
-        for function in dict.fromkeys(functions[step.kernel] for step in steps):
+        for function in dict.fromkeys(functions[step.kernel] for step in calls(steps)):
             f.run(function, *([0] * (len(function.parameters) - 1)), times)
     with module.function("run", export=True) as (f,):
         _calls(f, steps, functions, placement)
@@ -73,15 +76,59 @@ def build_module(
 
 def _calls(
     f: Function,
-    steps: Sequence[Step],
+    steps: Sequence[AnyStep],
     functions: Mapping[Kernel, Function],
     placement: Placement,
+    rows: Mapping[Value, Wasm] = MappingProxyType({}),
 ) -> None:
+    """Call steps in order; `rows` are the places of values that differ from round to round."""
+
+    def place(value: Value) -> Wasm | int:
+        return rows[value] if value in rows else placement.offsets[value]
+
     for step in steps:
-        pointers = [placement.offsets[value] for value in (*step.reads, *step.writes)]
+        if isinstance(step, Rounds):
+            _rounds(f, step, functions, placement, rows)
+            continue
+        pointers = [place(value) for value in (*step.reads, *step.writes)]
         offsets = step.offsets or (0,) * len(pointers)
         pointers = [pointer + offset for pointer, offset in zip(pointers, offsets, strict=True)]
         f.run(functions[step.kernel], *pointers, 0)
+
+
+def _rounds(
+    f: Function,
+    region: Rounds,
+    functions: Mapping[Kernel, Function],
+    placement: Placement,
+    rows: Mapping[Value, Wasm],
+) -> None:
+    """Do the steps of a region so many times."""
+
+    def place(value: Value) -> Wasm | int:
+        return rows[value] if value in rows else placement.offsets[value]
+
+    def copied(pairs: Sequence[tuple[Value, Value]]) -> None:
+        for source, target in pairs:
+            f.copy(place(target), place(source), source.size * source.dtype.size_bytes)
+
+    copied(region.starts)
+    number = f.local(I32, 0)
+    times = region.times
+    limit = f.const(I32, times) if isinstance(times, int) else f.let(f.load(I32, place(times)))
+    with f.block() as done, f.cycle() as again:
+        f.branch_if(done, number >= limit)
+        f.store(place(region.counter), number.extend_s())
+        here = dict(rows)
+        for row in (*region.read, *region.written):
+            at = row.whole.shape[0] - 1 - number if row.reverse else number
+            here[row.part] = f.let(at * row.size_bytes + place(row.whole))
+        _calls(f, region.steps, functions, placement, here)
+        copied(region.ends)
+        f.assign(number, number + 1)
+        if region.going is not None:
+            f.branch_if(done, f.load8_u(I32, place(region.going)).eqz())
+        f.branch(again)
 
 
 def _function(

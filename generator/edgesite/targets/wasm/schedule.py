@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
-from edgesite.ir import INDEX, Array, Axis, Graph, Load, Map, Node, Reduce, Value
+from edgesite.ir import INDEX, Array, Axis, Graph, Load, Map, Node, Reduce, Region, Value
 from edgesite.ir.contraction import Contraction, contraction
 from edgesite.ir.layout import Layout
 from edgesite.passes.layout import Arranged
@@ -15,6 +15,8 @@ from edgesite.passes.memory import ALIGNMENT, Buffer, plan_memory
 from edgesite.targets.wasm import contract, depthwise, winograd
 from edgesite.targets.wasm.kernels import BorderKernel, Step, loop_step
 from edgesite.targets.wasm.module import Placement
+from edgesite.targets.wasm.rounds import AnyStep, divided, every, owner_of, renamed, rounds
+from edgesite.targets.wasm.rounds import lives as lives_of
 from edgesite.targets.wasm.tiles import split_epilogue
 
 KERNELS = (winograd.steps, contract.steps, depthwise.steps)
@@ -28,9 +30,9 @@ FIRST_BYTE = 1024
 class Schedule:
     """Calls in order, their weights, and the memory they work in."""
 
-    preparation: tuple[Step, ...]
+    preparation: tuple[AnyStep, ...]
     """What follows from the weights alone: done once."""
-    steps: tuple[Step, ...]
+    steps: tuple[AnyStep, ...]
     parts: tuple[bytes, ...]
     """The weights, in pieces that lie end to end from FIRST_BYTE on."""
     placement: Placement
@@ -54,19 +56,35 @@ def make_schedule(
     `kept` are the inputs, by name, whose places nothing else may take at any time. `pool` are
     the `parts` that the weights begin with, for programs that share one file.
     """
-    graph = arranged.graph
     layouts = dict(arranged.layouts)
-    aliases = _aliases(graph, layouts)
-    constants: dict[Value, Array] = dict(graph.constants)
-    steps: list[Step] = []
+    constants: dict[Value, Array] = {}
+    aliases: dict[Value, Value] = {}
+    steps = _program(arranged.graph, layouts, constants, aliases)
+    return _placed(arranged.graph, steps, layouts, constants, aliases, kept, pool)
+
+
+def _program(
+    graph: Graph,
+    layouts: dict[Value, Layout],
+    constants: dict[Value, Array],
+    aliases: dict[Value, Value],
+) -> list[AnyStep]:
+    """The steps of a program; takes in its constants and the places that values share."""
+    constants |= graph.constants
+    aliases |= _aliases(graph, layouts)
+    steps: list[AnyStep] = []
     for node in graph.nodes:
+        if isinstance(node, Region):
+            inner = _program(node.graph, layouts, constants, aliases)
+            steps += rounds(node, inner, layouts, aliases)
+            continue
         if node.output in aliases or node.output.size == 0:
             continue
         steps += _steps(node, graph, layouts, constants)
         if layouts[node.output].has_halo:
             border = BorderKernel(layouts[node.output], node.output.dtype.size_bytes)
             steps.append(Step(border, (), (node.output,)))
-    return _placed(graph, steps, layouts, constants, aliases, kept, pool)
+    return steps
 
 
 def _steps(
@@ -85,11 +103,12 @@ def _steps(
 def _aliases(graph: Graph, layouts: Mapping[Value, Layout]) -> dict[Value, Value]:
     """Values that are another value under a different shape: reshapes that move nothing."""
     aliases: dict[Value, Value] = {}
+    pinned = {*graph.outputs}
     for node in graph.nodes:
         if not isinstance(node, Map) or not isinstance(node.body, Load):
             continue
         source, output = node.body.value, node.output
-        if output in graph.outputs or source.dtype is not output.dtype:
+        if output in pinned or source.dtype is not output.dtype:
             continue
         axes = [Axis(INDEX, k, extent) for k, extent in enumerate(output.shape)]
         there = layouts[source].address(node.body.index)
@@ -101,7 +120,7 @@ def _aliases(graph: Graph, layouts: Mapping[Value, Layout]) -> dict[Value, Value
 
 def _placed(
     graph: Graph,
-    steps: list[Step],
+    steps: list[AnyStep],
     layouts: Mapping[Value, Layout],
     constants: Mapping[Value, Array],
     aliases: Mapping[Value, Value],
@@ -109,31 +128,19 @@ def _placed(
     pool: Sequence[bytes],
 ) -> Schedule:
     def owner(value: Value) -> Value:
-        return aliases.get(value, value)
+        return owner_of(value, aliases)
 
-    steps = [
-        replace(
-            step,
-            reads=tuple(map(owner, step.reads)),
-            writes=tuple(map(owner, step.writes)),
-        )
-        for step in steps
-    ]
+    steps = [renamed(step, owner) for step in steps]
     parts, offsets, arena = _weights(steps, graph, layouts, constants, pool)
-    preparation, steps = _divided(steps, constants)
-    lives: dict[Value, tuple[int, int]] = dict.fromkeys(graph.inputs, (-1, -1))
-    for step in preparation:
-        lives |= {value: (-1, len(steps)) for value in (*step.reads, *step.writes)}
+    preparation, steps = divided(steps, set(constants), set())
+    lives, end = lives_of(steps)
+    lives |= {value: (-1, lives.get(value, (-1, -1))[1]) for value in graph.inputs}
+    lives |= dict.fromkeys(lives_of(preparation)[0], (-1, end))
     lives = {value: life for value, life in lives.items() if value not in constants}
-    for number, step in enumerate(steps):
-        for value in (*step.reads, *step.writes):
-            if value not in constants:
-                first, last = lives.get(value, (number, number))
-                lives[value] = (first, max(last, number))
-    lives |= {value: (-1, len(steps)) for value in graph.inputs if value.name in kept}
+    lives |= {value: (-1, end) for value in graph.inputs if value.name in kept}
     for value in graph.outputs:
         first, _ = lives.get(owner(value), (-1, -1))
-        lives[owner(value)] = (first, len(steps))
+        lives[owner(value)] = (first, end)
     buffers = [
         Buffer(value.name, layouts[value].size * value.dtype.size_bytes, first, last)
         for value, (first, last) in lives.items()
@@ -143,35 +150,23 @@ def _placed(
     for value in lives:
         if value not in offsets:
             offsets[value] = arena + places[value.name]
-    offsets |= {value: offsets[target] for value, target in aliases.items() if target in offsets}
+    shared = {value: owner(value) for value in aliases}
+    offsets |= {value: offsets[target] for value, target in shared.items() if target in offsets}
     placement = Placement(offsets, arena, arena + size)
     return Schedule(tuple(preparation), tuple(steps), parts, placement)
 
 
-def _divided(steps: list[Step], constants: Mapping[Value, Array]) -> tuple[list[Step], list[Step]]:
-    """The steps that only follow from constants, and those of every run."""
-    known, changing = set(constants), set[Value]()
-    once: list[Step] = []
-    always: list[Step] = []
-    for step in steps:
-        if known.issuperset(step.reads) and changing.isdisjoint(step.writes):
-            known.update(step.writes)
-            once.append(step)
-        else:
-            changing.update(step.writes)
-            always.append(step)
-    return once, always
-
-
 def _weights(
-    steps: list[Step],
+    steps: list[AnyStep],
     graph: Graph,
     layouts: Mapping[Value, Layout],
     constants: Mapping[Value, Array],
     pool: Sequence[bytes],
 ) -> tuple[tuple[bytes, ...], dict[Value, int], int]:
     """The constants that kernels read behind a pool, in parts, and where each begins."""
-    used = dict.fromkeys(value for step in steps for value in step.reads if value in constants)
+    used = dict.fromkeys(
+        value for step in every(steps) for value in step.reads if value in constants
+    )
     used |= dict.fromkeys(value for value in graph.outputs if value in constants)
     places: dict[bytes, int] = {}
     offsets: dict[Value, int] = {}
