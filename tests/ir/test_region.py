@@ -152,7 +152,7 @@ def test_a_convolution_in_a_region_has_its_layout_to_itself(rng: np.random.Gener
         return last, conv(last)
 
     feeds = {"x": rng.integers(-1, 2, (1, 16, 7, 6)).astype(np.float32)}
-    assert_means_the_same(make, feeds, 1e-4)
+    assert_means_the_same(make, feeds, 1e-3)  # Winograd rounds numbers of the order of 100
 
 
 def summed() -> Graph:
