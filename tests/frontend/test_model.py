@@ -277,3 +277,15 @@ def test_operands_that_must_be_of_one_type_are() -> None:
 
     with pytest.raises(ModelError, match=r"input i is tensor\(int64\), where tensor\(float\)"):
         import_model(model)
+
+
+@pytest.mark.parametrize("axis", [3, -4, 1 << 31, -(1 << 63)])
+def test_axes_that_are_none_are_refused(axis: int) -> None:
+    model = parser.parse_model(
+        '<ir_version: 9, opset_import: ["": 18]>'
+        "g (float[3, 4] x, float[4] w) => (y)"
+        f"{{ y = LayerNormalization <axis = {axis}> (x, w) }}"
+    )
+
+    with pytest.raises(ModelError, match=rf"axis {axis} is none of the 2 axes of x; export"):
+        import_model(model)

@@ -121,6 +121,20 @@ _SPELLED = {
 """How onnx's definitions write element types."""
 
 
+def _check_axes(node: NodeProto, known: Known) -> None:
+    """Refuse axes that are none, which onnx's inference may look up without asking."""
+    dims = dims_of(known.types.get(node.input[0])) if node.input else None
+    rank = _RANK_LIMIT if dims is None else len(dims)
+    for attribute in node.attribute:
+        limit = {"axis": rank, "axes": _RANK_LIMIT, "perm": _RANK_LIMIT}.get(attribute.name)
+        values = (attribute.i, *attribute.ints)
+        if limit is not None and not all(-limit - 1 <= value <= limit for value in values):
+            raise ModelError(
+                f"{title(node)}: {attribute.name} {attribute.i or list(attribute.ints)} is none of "
+                f"the {rank} axes of {node.input[0]}; export the model again"
+            )
+
+
 def infer(
     node: NodeProto,
     schema: defs.OpSchema,
@@ -135,6 +149,7 @@ def infer(
     if any(name not in known.types for name in names):
         return {}
     _check_rank(node, known)
+    _check_axes(node, known)
     imports = [helper.make_opsetid(domain, version) for domain, version in opsets.items()]
     try:
         return shape_inference.infer_node_outputs(
