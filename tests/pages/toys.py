@@ -226,6 +226,7 @@ def site(**changes: Any) -> SiteInfo:
         site_url=None,
         footer="Released under *Apache-2.0*.",
         accent=None,
+        offline=False,
         body_markdown="",
     )
     return replace(whole, **changes)

@@ -32,7 +32,7 @@ _PACKAGE = Path(__file__).parent.parent
 _CHECKOUT = _PACKAGE.parent.parent
 
 # The folders of a theme that end up in bundles; templates do not.
-_BUNDLED_FOLDERS = ("runtime", "styles", "ui")
+_BUNDLED_FOLDERS = ("offline", "runtime", "styles", "ui")
 
 
 @dataclass(frozen=True)
@@ -93,6 +93,21 @@ class Assets:
     def live(self) -> Asset:
         """The script by which pages of `edgesite serve` follow changes; no build ships it."""
         return self._needed("live")
+
+    @property
+    def offline(self) -> Asset:
+        """The script by which pages start the service worker."""
+        return self._needed("offline")
+
+    @property
+    def service_worker(self) -> Asset:
+        """The service worker that keeps a site's files, without its table of them."""
+        return self._needed("sw")
+
+    @property
+    def farewell(self) -> Asset:
+        """The service worker that removes an earlier build's."""
+        return self._needed("farewell")
 
     @property
     def index(self) -> Asset | None:

@@ -6,7 +6,7 @@ The build fills these records and the templates read them; neither knows how the
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -133,6 +133,9 @@ class SiteInfo:
 
     accent: str | None
     """A CSS colour for the one accent of the theme; None keeps the theme's own."""
+
+    offline: bool | Literal["full"]
+    """Whether pages can be opened without a network: those visited, or all of them."""
 
     body_markdown: str
     """The words of the index page, from index.md beside edgesite.yaml; often empty."""

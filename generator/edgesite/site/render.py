@@ -28,6 +28,7 @@ from edgesite.site.assets import Asset, theme_folder
 from edgesite.site.bars import bars
 from edgesite.site.document import read_text
 from edgesite.site.figures import counted, kilobytes, percent, scientific
+from edgesite.site.offline import offline_files
 from edgesite.site.page import Receipt, caption, page_data
 from edgesite.site.small import small_pictures
 from edgesite.site.words import to_html
@@ -50,6 +51,7 @@ _POLICY = {
     "img-src": "'self' blob: data:",
     "media-src": "'self'",
     "style-src": "'self'",
+    "manifest-src": "'self'",
     "base-uri": "'none'",
     "form-action": "'none'",
 }
@@ -93,7 +95,8 @@ def render_site(
     templates = _templates(theme)
     shared = _Shared(site, assets, _environment(templates), cache)
     for demo in demos:
-        made_of = (demo, site, assets.page(demo.inputs_enabled), assets.worker, assets.style)
+        scripts = (assets.page(demo.inputs_enabled), assets.worker, assets.offline)
+        made_of = (demo, site, *scripts, assets.style)
         found = kept.get(demo.slug)
         if found is None or found.made_of != (*made_of, templates):
             renderer = _Renderer(shared)
@@ -108,7 +111,7 @@ def render_site(
     for demo in demos:
         renderer.files |= kept[demo.slug].files
     renderer.attach("", site.attachments)
-    return renderer.files
+    return renderer.files | offline_files(renderer.files, site, assets)
 
 
 def _templates(theme: Path | None) -> tuple[tuple[str, str, str], ...]:
@@ -221,6 +224,7 @@ class _Renderer:
             policy=_policy({"style-src": f"'sha256-{digest}'"}),
             inline_style=Markup(style),
             home=self.site.site_url or "./",
+            offline=None,
         )
 
     def attach(self, folder: str, attachments: Sequence[Attachment]) -> None:
@@ -243,6 +247,8 @@ class _Renderer:
             "policy": _policy({}),
             "icon": "data:image/svg+xml;base64," + base64.b64encode(_ICON.encode()).decode(),
             "root": "../" * depth,
+            "offline": self.site.offline and self._asset(self.assets.offline),
+            "keep": "" if self.site.offline == "full" else url or "assets/",
             "canonical": self.site.site_url and self.site.site_url + url,
         }
         try:

@@ -75,7 +75,7 @@ def load_site(
     """
     check_is_site(root)
     known = {} if known is None else known
-    info = SiteInfo("", "", "en", None, None, None, "")
+    info = SiteInfo("", "", "en", None, None, None, offline=False, body_markdown="")
     with problems.gathered():
         info = _load_info(root)
     demos: list[DemoSource] = []
@@ -136,6 +136,7 @@ def _load_info(root: Path) -> SiteInfo:
         site_url=config.site_url,
         footer=config.footer,
         accent=config.theme.accent,
+        offline=config.offline,
         body_markdown=body,
         attachments=files,
     )
