@@ -133,6 +133,18 @@ def test_large_filters_take_the_smaller_winograd_tiles(rng: np.random.Generator)
     assert "winograd2" in kernels_of(model)
 
 
+@pytest.mark.parametrize("size", [(1, 7), (2, 3), (7, 7), (5, 8), (3, 10)])
+@pytest.mark.parametrize(("kernel", "stride"), [(1, 1), (3, 2), (1, 2)])
+def test_tiles_run_on_from_short_lines_into_the_next(
+    size: tuple[int, int], kernel: int, stride: int, rng: np.random.Generator
+) -> None:
+    model, feeds = conv(
+        rng, (2, 5, *size), (9, 5, kernel, kernel), strides=[stride] * 2, pads=[kernel // 2] * 4
+    )
+
+    assert_answers_alike(model, feeds)
+
+
 @pytest.mark.parametrize("rank", [1, 3])
 def test_convolutions_of_other_ranks_answer_as_onnxruntime(
     rank: int, rng: np.random.Generator

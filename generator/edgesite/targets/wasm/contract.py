@@ -10,7 +10,7 @@ the accumulators.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from math import prod
@@ -60,6 +60,9 @@ PANEL = 8
 
 ROWS = {"simd": 5, "relaxed": 6}
 """Rows of a tile; more would not fit the fifteen registers an engine has (KERNELS.md, 1)."""
+
+FULL_ROWS = 4.5
+"""Fewer rows than this in a tile leave sums waiting for one another (KERNELS.md, 1)."""
 
 ROWS_OF_ONE_VECTOR = 8
 """Rows of a tile that is one vector wide."""
@@ -284,58 +287,125 @@ class _Emission:
         """All rows of a panel, tile by tile."""
         kernel, f = self.kernel, self.f
         if not kernel.rows:
-            self._tile(at, panel, columns, 1, (0,) * len(at))
+            self._tile(at[0], panel, columns, [0], lambda _: (at, [0] * len(at)))
             return
         most = ROWS["relaxed" if self.relaxed else "simd"]
         if columns <= LANES:
             most = ROWS_OF_ONE_VECTOR
+        *around, loop = kernel.rows
+        crossed = around.pop() if around and _are_short(loop.extent, most) else None
         with ExitStack() as stack:
-            for loop in kernel.rows[:-1]:
-                position = stack.enter_context(f.loop(0, loop.extent))
-                at = moved(f, at, loop, position)
-            loop = kernel.rows[-1]
+            for outer in around:
+                position = stack.enter_context(f.loop(0, outer.extent))
+                at = moved(f, at, outer, position)
+            if crossed is not None:
+                self._crossing(at, panel, columns, crossed, loop, most)
+                return
             for start, tiles, rows in even_tiles(loop.extent, most):
                 with f.loop(start, start + tiles * rows, step=rows) as row:
-                    self._tile(moved(f, at, loop, row), panel, columns, rows, loop.steps)
+                    here = moved(f, at, loop, row)
+                    offsets = [[row * step for step in loop.steps] for row in range(rows)]
+                    starts = [each[0] for each in offsets]
+                    self._tile(here[0], panel, columns, starts, _in(here, offsets))
+
+    def _crossing(
+        self, at: list[Wasm], panel: Wasm, columns: int, outer: Loop, inner: Loop, most: int
+    ) -> None:
+        """Tiles that run on from one line of an image into the next, where lines are short."""
+        f = self.f
+
+        def place(number: Wasm, access: int) -> Wasm:
+            line, step = outer.steps[access], inner.steps[access]
+            if line == inner.extent * step:
+                return at[access] + number * step if step else at[access]
+            y = f.let(number.div_u(inner.extent))
+            return at[access] + y * line + (number - y * inner.extent) * step
+
+        for start, tiles, rows in even_tiles(outer.extent * inner.extent, most):
+            with f.loop(start, start + tiles * rows, step=rows) as position:
+                first = f.let(position)
+                left = f.let(place(first, 0))
+                starts: list[int | Wasm] = [row * inner.steps[0] for row in range(rows)]
+                if outer.steps[0] != inner.extent * inner.steps[0]:
+                    starts[1:] = [
+                        f.let(place(f.let(first + row), 0) - left) for row in range(1, rows)
+                    ]
+
+                def of(row: int, first: Wasm = first) -> tuple[list[Wasm], list[int]]:
+                    number = f.let(first + row)
+                    pointers = [f.let(place(number, access)) for access in range(1, len(at))]
+                    return [at[0], *pointers], [0] * len(at)
+
+                self._tile(left, panel, columns, starts, of)
 
     def _tile(
-        self, at: list[Wasm], panel: Wasm, columns: int, rows: int, steps: tuple[int, ...]
+        self,
+        left: Wasm,
+        panel: Wasm,
+        columns: int,
+        starts: Sequence[int | Wasm],
+        of: Callable[[int], tuple[list[Wasm], list[int]]],
     ) -> None:
-        """One tile. Registers: rows x vectors sums, a row of the panel, one spread element."""
+        """One tile. Registers: rows x vectors sums, a row of the panel, one spread element.
+
+        `starts` says where its rows begin, behind `left`; `of` gives the pointers of all
+        accesses and the bytes behind them, for a row.
+        """
         kernel, f = self.kernel, self.f
         vectors = -(-columns // LANES)
-        sums = [
-            [kernel.epilogue.start(f, at, vector) for vector in range(vectors)] for _ in range(rows)
-        ]
+        at, _ = of(0) if kernel.epilogue.bias is not None else ([], [])
+        sums = [[kernel.epilogue.start(f, at, vector) for vector in range(vectors)] for _ in starts]
         right = f.local(I32, panel)
         *around, last = kernel.inner or (Loop(1, (0,), ()),)
         with ExitStack() as stack:
-            left: Wasm = at[0]
             for loop in around:
                 position = stack.enter_context(f.loop(0, loop.extent))
                 left = f.let(left + position * loop.steps[0])
             cursor = f.local(I32, left)
             with f.repeat(last.extent):
-                self._multiply(sums, cursor, right, steps[0])
+                self._multiply(sums, cursor, right, starts)
                 f.assign(cursor, cursor + last.steps[0])
                 f.assign(right, right + kernel.panel * BYTES)
         for row, line in enumerate(sums):
-            offsets = [row * step for step in steps]
+            at, offsets = of(row)
             for vector, total in enumerate(line):
                 width = min(LANES, columns - vector * LANES)
                 kernel.epilogue.store(self.scalars, total, at, offsets, vector=vector, width=width)
 
-    def _multiply(self, sums: list[list[Local]], left: Wasm, right: Wasm, step: int) -> None:
+    def _multiply(
+        self,
+        sums: list[list[Local]],
+        left: Wasm,
+        right: Wasm,
+        starts: Sequence[int | Wasm],
+    ) -> None:
         """One step along the inner axes: an outer product added to the tile."""
         f = self.f
         panel: list[Wasm] = [
             f.let(f.load(F32X4, right, vector * VECTOR_BYTES)) for vector in range(len(sums[0]))
         ]
-        for row, line in enumerate(sums):
+        for start, line in zip(starts, sums, strict=True):
             # The address is added, not put into the instruction: see ENGINES.md, 1b.
-            spread = f.let(f.load_splat(F32X4, left + row * step if row * step else left))
+            behind = isinstance(start, Wasm) or start
+            spread = f.let(f.load_splat(F32X4, left + start if behind else left))
             for total, factor in zip(line, panel, strict=True):
                 if self.relaxed:
                     f.assign(total, spread.relaxed_madd(factor, total))
                 else:
                     f.assign(total, total + spread * factor)
+
+
+def _in(at: list[Wasm], offsets: list[list[int]]) -> Callable[[int], tuple[list[Wasm], list[int]]]:
+    """The same pointers for every row, and what each row adds to them."""
+    return lambda row: (at, offsets[row])
+
+
+def _are_short(extent: int, most: int) -> bool:
+    """Whether lines of so many rows leave tiles too small for the arithmetic units.
+
+    These are busy with the sums of at least `FULL_ROWS` rows; fewer take as long.
+    """
+    tiles = sum(
+        count * max(rows, min(FULL_ROWS, most)) for _, count, rows in even_tiles(extent, most)
+    )
+    return tiles > 1.08 * extent
