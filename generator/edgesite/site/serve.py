@@ -199,7 +199,7 @@ def _hashes(files: Mapping[str, bytes]) -> dict[str, str]:
 def _stock_script() -> bytes:
     try:
         return Assets.load().live.data
-    except EdgesiteError:
+    except (EdgesiteError, OSError):  # pages then follow only once they are loaded anew
         return b""
 
 
