@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
+from onnx import parser
 from typer.testing import CliRunner, Result
 
 import edgesite
@@ -250,6 +252,78 @@ def test_compile_fixes_inputs(as_file: bool) -> None:
 
     outputs = edgesite.load("out").run({"a": np.array([1, 1], np.float32)})
     np.testing.assert_array_equal(outputs["c"], [2, 3])
+
+
+def step_model() -> str:
+    """A model of one size or another, that adds up what it is given."""
+    text = """
+        <ir_version: 9, opset_import: ["": 18]>
+        g (float[n] x, float[n] past) => (float[n] y, float[n] present)
+        { present = Add(x, past)  y = Neg(present) }
+    """
+    onnx.save(parser.parse_model(text), "step.onnx")
+    return "step.onnx"
+
+
+def test_compile_keeps_state_and_takes_several_sizes() -> None:
+    model = step_model()
+    sizes = ("--binding", "n=2", "--binding", "n=5")
+    result = run("compile", model, "-o", "out", *sizes, "--state", "present=past")
+
+    first = [np.float32(edgesite.load("out").run({"x": np.ones(5, np.float32)})["y"])]
+
+    assert "state past: float32[2]" in result.output
+    assert "or x: [5]" in result.output
+    assert first[0].tolist() == [-1] * 5
+
+
+@pytest.mark.parametrize("option", ["present", "=past", "present="])
+def test_a_state_that_is_no_pair_is_refused(option: str) -> None:
+    result = run("compile", step_model(), "-o", "out", "--state", option, status=2)
+
+    assert result.stderr == f'--state: got "{option}"; write it as --state present=past\n'
+
+
+def test_check_says_what_a_model_costs_and_writes_nothing(model: str) -> None:
+    before = contents(Path())
+    shape = ("--shape", "height=32", "--shape", "width=32")
+
+    lines = run("check", model, *shape).stdout.splitlines()
+    facts = answer("check", model, *shape)
+
+    assert lines[0] == "input image: float32[1, 3, 32, 32]"
+    assert lines[-1] == "model.onnx: no problems"
+    assert facts["ok"]
+    assert facts["parameters"] > 0
+    assert facts["memory_bytes"] % 65536 == 0
+    assert {"macs", "code_bytes", "code_gzip_bytes", "weights_bytes"} <= facts.keys()
+    assert contents(Path()) == before
+
+
+def test_check_lists_every_node_that_cannot_be_compiled() -> None:
+    text = """
+        <ir_version: 9, opset_import: ["": 18, "com.example": 1]>
+        g (float[2] x) => (float[2] y)
+        { ["one"] a = com.example.Magic(x)  ["two"] y = com.example.Wonder(a) }
+    """
+    onnx.save(parser.parse_model(text), "magic.onnx")
+
+    errors = answer("check", "magic.onnx", status=1)["errors"]
+
+    assert [(error["node"], error["operator"]) for error in errors] == [
+        ("one", "Magic"), ("two", "Wonder"),
+    ]  # fmt: skip
+    assert errors[0]["domain"] == "com.example"
+    assert errors[0]["reason"] == "the operator is not supported, and is none of ONNX's"
+    assert errors[0]["remedy"].startswith("export the model without it")
+
+
+def test_check_takes_no_shapes_for_a_site() -> None:
+    run("new", "site")
+
+    result = run("check", "site", "--shape", "n=2", status=2)
+
+    assert "is a site, whose shapes and states stand in demo.yaml" in result.stderr
 
 
 def test_compile_refuses_a_folder_of_someone_else(model: str) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, parser
 
 import edgesite
 from edgesite.errors import ModelError, VerificationError
@@ -32,11 +32,17 @@ class Fake:
     def __init__(self, run: Run, dtype: str = "float32", size: int = 4) -> None:
         self._run = run
         self.manifest = Manifest.model_construct(
-            inputs=(info("x", dtype, (1, size)),), outputs=(info("y", dtype, (1, size)),)
+            inputs=(info("x", dtype, (1, size)),),
+            outputs=(info("y", dtype, (1, size)),),
+            state=(),
+            bindings=(),
         )
 
     def run(self, feeds: Feeds, *, target: Target = "relaxed") -> Mapping[str, Array]:
         return self._run(feeds, target)
+
+    def reset(self) -> None:
+        """There is nothing to forget."""
 
 
 def info(name: str, dtype: str, shape: tuple[int, ...]) -> TensorInfo:
@@ -192,3 +198,38 @@ def test_the_compiler_passes() -> None:
     data = model("Relu", size=9)
 
     assert verify(edgesite.compile(data), data).max_difference == 0.0
+
+
+STEP = """
+    <ir_version: 9, opset_import: ["": 18]>
+    g (float[n] x, float[n] past) => (float[n] y, float[n] present)
+    { present = Add(x, past)  half = Constant <value_float = 0.5> ()  y = Mul(present, half) }
+"""
+
+
+def test_a_state_is_handed_on_and_every_binding_compared() -> None:
+    step = parser.parse_model(STEP)
+    compiled = edgesite.compile(step, [{"n": 3}, {"n": 5}], state={"present": "past"})
+
+    found = verify(compiled, step.SerializeToString(), random_samples=4)
+
+    assert found.samples == 8
+    assert found.max_difference == 0
+
+
+def test_a_state_that_is_lost_is_noticed() -> None:
+    step = parser.parse_model(STEP)
+    compiled = edgesite.compile(step, {"n": 3}, state={"present": "past"})
+
+    class Forgetful(Fake):
+        manifest = compiled.manifest
+
+        def __init__(self) -> None:
+            pass
+
+        def run(self, feeds: Feeds, *, target: Target = "relaxed") -> Mapping[str, Array]:
+            compiled.reset()
+            return compiled.run(feeds, target=target)
+
+    with pytest.raises(VerificationError, match='output "y", simd module, a random input: differs'):
+        verify(Forgetful(), step.SerializeToString())

@@ -62,10 +62,8 @@ def compile(  # noqa: A001 - the name users expect: edgesite.compile(model)
     are several reasons.
     """
     source = Path(model) if isinstance(model, str | os.PathLike) else model
-    programs = [
-        _program(source, binding, constants, state or {})
-        for binding in (shapes if isinstance(shapes, Sequence) and shapes else [shapes])
-    ]
+    bindings = [*shapes] if isinstance(shapes, Sequence) else [shapes or {}]
+    programs = [_program(source, binding, constants, state or {}) for binding in bindings or [{}]]
     pool: tuple[bytes, ...] = ()
     schedules = []
     for program in programs:
@@ -95,7 +93,7 @@ class _Program:
 
 def _program(
     model: Path | bytes | onnx.ModelProto,
-    shapes: Shapes | None,
+    shapes: Shapes,
     constants: Mapping[str, ArrayLike] | None,
     state: Mapping[str, str],
 ) -> _Program:

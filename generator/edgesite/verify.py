@@ -20,11 +20,12 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 import numpy as np
 
 from edgesite.errors import ModelError, VerificationError
+from edgesite.ir import DType
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from edgesite.targets.manifest import Manifest
+    from edgesite.targets.manifest import Binding, Manifest
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Feeds = Mapping[str, Array]
@@ -45,6 +46,9 @@ class Runnable(Protocol):
 
     def run(self, feeds: Feeds, *, target: Target = ...) -> Mapping[str, Array]:
         """Answer with one of the modules."""
+
+    def reset(self) -> None:
+        """Forget what is kept between runs."""
 
 
 @dataclass(frozen=True)
@@ -77,30 +81,36 @@ def verify(
     """Compare both modules with onnxruntime on samples, then on seeded random inputs.
 
     `names` are what messages call the samples; `constants` are the inputs that were fixed when
-    the model was compiled.
+    the model was compiled. A state is handed on from sample to sample on both sides. Samples
+    are for the first binding; every binding gets random inputs.
 
     Raises VerificationError, which names the output, the module and the difference, where they
     disagree; ModelError where onnxruntime cannot run the model.
     """
     reference = Reference(model)
     manifest = compiled.manifest
-    given = [*samples, *(random_feeds(manifest, seed) for seed in range(random_samples))]
     references: list[dict[str, Array]] = []
     differences: list[float] = []
     agreements: list[bool] = []
-    for number, feeds in enumerate(given):
-        expected = reference.run({**constants, **feeds})
-        references += [expected] if number < len(samples) else []
-        sample = _name_of(number, len(samples), names)
-        for target in TARGETS:
-            actual = compiled.run(feeds, target=target)
-            for info in manifest.outputs:
-                where = f'output "{info.name}", {target} module, {sample}'
-                got, wanted = _pair(where, actual, expected, info.name)
-                differences.append(_difference(where, got, wanted, tolerance))
-                agreements.append(_same_best(got, wanted))
+    compiled.reset()
+    for binding in (manifest, *manifest.bindings):
+        own = samples if binding is manifest else ()
+        given = [*own, *(random_feeds(binding, seed) for seed in range(random_samples))]
+        state = {info.name: np.zeros(info.shape, DType(info.dtype).numpy) for info in binding.state}
+        for number, feeds in enumerate(given):
+            expected = reference.run({**constants, **feeds, **state})
+            state = {info.name: expected[info.output] for info in binding.state}
+            references += [expected] if number < len(own) else []
+            sample = _name_of(number, len(own), names)
+            for target in TARGETS:
+                actual = compiled.run(feeds, target=target)
+                for info in binding.outputs:
+                    where = f'output "{info.name}", {target} module, {sample}'
+                    got, wanted = _pair(where, actual, expected, info.name)
+                    differences.append(_difference(where, got, wanted, tolerance))
+                    agreements.append(_same_best(got, wanted))
     return Verification(
-        samples=len(given),
+        samples=len(samples) + random_samples * (1 + len(manifest.bindings)),
         max_difference=max(differences, default=0.0),
         top1_agreement=sum(agreements) / max(len(agreements), 1),
         onnxruntime=reference.version,
@@ -167,7 +177,7 @@ def _dtype(name: str) -> str | None:
     return {"float": "float32", "double": "float64"}.get(element, element)
 
 
-def random_feeds(manifest: Manifest, seed: int) -> dict[str, Array]:
+def random_feeds(manifest: Binding, seed: int) -> dict[str, Array]:
     """Inputs of the right dtypes and shapes, the same for the same seed."""
     generator = np.random.default_rng(seed)
     return {

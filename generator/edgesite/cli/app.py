@@ -11,6 +11,7 @@ from edgesite.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Any
 
 app = typer.Typer(
     name="edgesite",
@@ -39,6 +40,24 @@ Shapes = Annotated[
         "--shape",
         metavar="NAME=SIZES",
         help="The shape of an input (image=1,3,32,32) or the size of a named axis (height=32). "
+        "Repeat for more.",
+    ),
+]
+Constants = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--constant",
+        metavar="NAME=VALUES",
+        help="Fix an input: numbers (rate=16000, sizes=1,3,64,64) or an array (mask=mask.npy). "
+        "Repeat for more.",
+    ),
+]
+States = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--state",
+        metavar="OUTPUT=INPUT",
+        help="Keep an output as the input of the next run (present=past), zero at first. "
         "Repeat for more.",
     ),
 ]
@@ -76,4 +95,38 @@ def shapes(options: Sequence[str] | None) -> dict[str, int | tuple[int, ...]] | 
         if not name or not sizes:
             raise UsageError(f'--shape: got "{option}"; write it as --shape image=1,3,32,32')
         found[name] = sizes if "," in text else sizes[0]
+    return found or None
+
+
+def constants(options: Sequence[str] | None) -> dict[str, Any] | None:
+    """--constant NAME=16000, NAME=1,2,3 or NAME=FILE.npy, as arrays."""
+    import numpy as np
+
+    arrays: dict[str, Any] = {}
+    for option in options or ():
+        name, _, text = option.rpartition("=")
+        try:
+            if text.endswith(".npy"):
+                arrays[name] = np.load(text, allow_pickle=False)
+            else:
+                numbers = np.array([float(number) for number in text.strip(",").split(",")])
+                whole = bool((numbers == np.round(numbers)).all())
+                array = numbers.astype(np.int64 if whole else np.float32)
+                arrays[name] = array if "," in text else array[0]
+        except (ValueError, OSError) as error:
+            raise UsageError(
+                f'--constant: got "{option}" ({error}); '
+                "write it as --constant rate=16000, or name a .npy file"
+            ) from None
+    return arrays or None
+
+
+def states(options: Sequence[str] | None) -> dict[str, str] | None:
+    """--state OUTPUT=INPUT."""
+    found = {}
+    for option in options or ():
+        output, _, given = option.partition("=")
+        if not output or not given:
+            raise UsageError(f'--state: got "{option}"; write it as --state present=past')
+        found[output] = given
     return found or None

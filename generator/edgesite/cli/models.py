@@ -1,4 +1,4 @@
-"""The compiler on its own: compile."""
+"""The compiler on its own: compile, and what check says of a model."""
 
 from __future__ import annotations
 
@@ -7,12 +7,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from edgesite.cli.app import AsJson, Shapes, app, shapes
+from edgesite.cli.app import (
+    AsJson,
+    Constants,
+    Shapes,
+    States,
+    app,
+    constants,
+    shapes,
+    states,
+)
 from edgesite.cli.show import reported, show, size
-from edgesite.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from edgesite.targets.manifest import Manifest
 
@@ -24,7 +32,9 @@ if TYPE_CHECKING:
         "\b\nExamples:\n"
         "  edgesite compile model.onnx -o compiled\n"
         "  edgesite compile model.onnx -o compiled --shape image=1,3,224,224\n"
-        "  edgesite compile model.onnx -o compiled --shape batch=1 --constant rate=16000\n\n"
+        "  edgesite compile model.onnx -o compiled --shape batch=1 --constant rate=16000\n"
+        "  edgesite compile step.onnx -o compiled --state present=past\n"
+        "  edgesite compile text.onnx -o compiled --binding length=16 --binding length=64\n\n"
         "\b\nThen, in a page or in Node:\n"
         '  import { load } from "./compiled/model.js";\n'
         "  const model = await load();\n"
@@ -35,14 +45,16 @@ def compile_model(
     model: Annotated[Path, typer.Argument(help="The model.", metavar="MODEL.onnx")],
     out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="The folder to write.")],
     shape: Shapes = None,
-    constant: Annotated[
+    binding: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="NAME=VALUES",
-            help="Fix an input: numbers (rate=16000, sizes=1,3,64,64) or an array (mask=mask.npy). "
-            "Repeat for more.",
+            metavar='"NAME=SIZES ..."',
+            help="One of several sizes, beside --shape, all of which the compiled model takes: "
+            '--binding "height=240 width=320" --binding "height=480 width=640".',
         ),
     ] = None,
+    constant: Constants = None,
+    state: States = None,
     tolerance: Annotated[
         float | None,
         typer.Option(help="Allowed difference, as a share of the largest output.", min=0),
@@ -57,10 +69,11 @@ def compile_model(
     Writes manifest.json, two modules (simd and relaxed), the weights, model.js and model.d.ts.
     """
     with reported(as_json):
-        sizes, fixed = shapes(shape), _constants(constant)
+        sizes, fixed, kept = shapes(shape), constants(constant), states(state)
+        several = [{**(sizes or {}), **(shapes(text.split()) or {})} for text in binding or ()]
         import edgesite
 
-        compiled = edgesite.compile(model, shapes=sizes, constants=fixed)
+        compiled = edgesite.compile(model, several or sizes, fixed, kept)
         proof: dict[str, Any] = {}
         if verify:
             from edgesite.verify import verify as compare
@@ -73,38 +86,57 @@ def compile_model(
         show(as_json, facts, _compiled_lines(out, manifest, proof))
 
 
-def _compiled_lines(out: Path, manifest: Manifest, proof: Mapping[str, Any]) -> list[str]:
-    """What `compile` wrote: a line per input and output, and the sizes."""
-    sides = (("input", manifest.inputs), ("output", manifest.outputs))
-    tensors = [
+def check_model(
+    model: Path,
+    sizes: Mapping[str, int | tuple[int, ...]] | None,
+    fixed: Mapping[str, Any] | None,
+    kept: Mapping[str, str] | None,
+) -> tuple[dict[str, Any], list[str]]:
+    """What a model would cost, as facts and as lines; raises what compiling it does."""
+    import gzip
+
+    import edgesite
+
+    compiled = edgesite.compile(model, sizes, fixed, kept)
+    manifest = compiled.manifest
+    code = max(compiled.modules.values(), key=len)
+    memory = manifest.memory_pages * 65536
+    facts = {
+        "macs": manifest.source.macs,
+        "parameters": manifest.source.parameters,
+        "memory_bytes": memory,
+        "code_bytes": len(code),
+        "code_gzip_bytes": len(gzip.compress(code, mtime=0)),
+        "weights_bytes": manifest.weights.size_bytes,
+        "weights_gzip_bytes": len(gzip.compress(compiled.weights, 1, mtime=0)),
+    }
+    lines = [
+        *_tensors(manifest),
+        f"work: {facts['macs'] / 1e6:.1f} million multiplications, "
+        f"{facts['parameters']} parameters, {size(memory)} of memory",
+        f"download: code {size(len(code))} ({size(facts['code_gzip_bytes'])} gzipped), "
+        f"weights {size(facts['weights_bytes'])} ({size(facts['weights_gzip_bytes'])} gzipped)",
+        f"{model}: no problems",
+    ]
+    tensors = {side: manifest.model_dump(mode="json")[side] for side in ("inputs", "outputs")}
+    return {"model": model, **facts, **tensors}, lines
+
+
+def _tensors(manifest: Manifest) -> list[str]:
+    """A line per input, output and state."""
+    sides = (("input", manifest.inputs), ("output", manifest.outputs), ("state", manifest.state))
+    return [
         f"{side} {info.name}: {info.dtype}{list(info.shape)}"
         for side, infos in sides
         for info in infos
     ]
-    code = max(module.size_bytes for module in manifest.modules.values())
+
+
+def _compiled_lines(out: Path, manifest: Manifest, proof: Mapping[str, Any]) -> list[str]:
+    """What `compile` wrote: a line per input and output, and the sizes."""
+    bindings = (manifest, *manifest.bindings)
+    code = max(module.size_bytes for b in bindings for module in b.modules.values())
+    shapes = [f"or {i.name}: {list(i.shape)}" for b in manifest.bindings for i in b.inputs]
     agreement = f", differs from onnxruntime by {proof['max_difference']:.1e}" if proof else ""
     weights = size(manifest.weights.size_bytes)
-    return [*tensors, f"{out}: code {size(code)}, weights {weights}{agreement}"]
-
-
-def _constants(options: Sequence[str] | None) -> dict[str, Any] | None:
-    """--constant NAME=16000, NAME=1,2,3 or NAME=FILE.npy, as arrays."""
-    import numpy as np
-
-    arrays: dict[str, Any] = {}
-    for option in options or ():
-        name, _, text = option.rpartition("=")
-        try:
-            if text.endswith(".npy"):
-                arrays[name] = np.load(text, allow_pickle=False)
-            else:
-                numbers = np.array([float(number) for number in text.strip(",").split(",")])
-                whole = bool((numbers == np.round(numbers)).all())
-                array = numbers.astype(np.int64 if whole else np.float32)
-                arrays[name] = array if "," in text else array[0]
-        except (ValueError, OSError) as error:
-            raise UsageError(
-                f'--constant: got "{option}" ({error}); '
-                "write it as --constant rate=16000, or name a .npy file"
-            ) from None
-    return arrays or None
+    return [*_tensors(manifest), *shapes, f"{out}: code {size(code)}, weights {weights}{agreement}"]

@@ -8,8 +8,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from edgesite.cli.app import AsJson, Root, Shapes, app, shapes
+from edgesite.cli.app import (
+    AsJson,
+    Constants,
+    Root,
+    Shapes,
+    States,
+    app,
+    constants,
+    shapes,
+    states,
+)
+from edgesite.cli.models import check_model
 from edgesite.cli.show import count, progress, reported, show, size, warn
+from edgesite.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -76,19 +88,38 @@ def add(
 
 
 @app.command(
-    short_help="Report every problem of every demo at once.",
-    epilog="\b\nExamples:\n  edgesite check\n  edgesite check my-site --json",
+    short_help="Report every problem of a site or a model at once.",
+    epilog=(
+        "\b\nExamples:\n  edgesite check\n  edgesite check my-site --json\n"
+        "  edgesite check model.onnx --shape height=240 --shape width=320"
+    ),
 )
 def check(
-    site: Annotated[Path, typer.Argument(help="The site's folder.")] = Path(),
+    site: Annotated[
+        Path, typer.Argument(metavar="[SITE|MODEL.onnx]", help="The site's folder, or a model.")
+    ] = Path(),
+    shape: Shapes = None,
+    constant: Constants = None,
+    state: States = None,
     as_json: AsJson = False,
 ) -> None:
     """Report every problem of every demo at once, as file:line:column: what; what to do.
 
     Does all that a build does, compiling and comparing with onnxruntime included, and writes
-    nothing but the cache.
+    nothing but the cache. Of a model: every node that cannot be compiled and what to do, or
+    the work, memory and bytes that it will take; writes nothing at all.
     """
     with reported(as_json):
+        sizes, fixed, kept = shapes(shape), constants(constant), states(state)
+        if site.suffix == ".onnx" or site.is_file():
+            facts, lines = check_model(site, sizes, fixed, kept)
+            show(as_json, facts, lines)
+            return
+        if sizes or fixed or kept:
+            raise UsageError(
+                f"{site}: is a site, whose shapes and states stand in demo.yaml; "
+                "give --shape, --constant and --state with a model"
+            )
         from edgesite.site import build as site_build
 
         with progress(as_json) as tell:

@@ -94,5 +94,5 @@ def _field(infos: Sequence[TensorInfo]) -> str:
     shapes = dict.fromkeys(" x ".join(map(str, info.shape)) or "scalar" for info in infos)
     return (
         f"  /** {info.dtype}, {' or '.join(shapes)} */\n"
-        f"  {json.dumps(info.name)}: {_ARRAYS[info.dtype]};"
+        f"  {json.dumps(info.name)}: {_ARRAYS.get(info.dtype, 'Uint8Array')};"
     )
