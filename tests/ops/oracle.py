@@ -37,10 +37,11 @@ def assert_node(
     known: Collection[int] = (),
     rtol: float = 1e-5,
     atol: float = 1e-6,
+    domain: str = "",
 ) -> None:
     """Check that a node means what onnxruntime says: shapes, dtypes and elements."""
-    got = run_node(op_type, inputs, attributes, opset, outputs, known=known)
-    expected = answer(op_type, inputs, attributes, opset, outputs)
+    got = run_node(op_type, inputs, attributes, opset, outputs, known=known, domain=domain)
+    expected = answer(op_type, inputs, attributes, opset, outputs, domain)
     for result, wanted in zip(got, expected, strict=True):
         assert result.dtype == wanted.dtype
         assert result.shape == wanted.shape
@@ -57,10 +58,11 @@ def answer(
     attributes: Mapping[str, Any] | None = None,
     opset: int = 21,
     outputs: int = 1,
+    domain: str = "",
 ) -> list[Array]:
     """The outputs of one node, by onnxruntime if it can."""
     feeds = {f"input{k}": array for k, array in enumerate(inputs) if array is not None}
-    model = one_node(op_type, inputs, attributes or {}, opset, outputs)
+    model = one_node(op_type, inputs, attributes or {}, opset, outputs, domain)
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
     if all(array.dtype.name not in _UNFEEDABLE for array in feeds.values()):
@@ -81,6 +83,7 @@ def one_node(
     attributes: Mapping[str, Any],
     opset: int,
     outputs: int,
+    domain: str = "",
 ) -> onnx.ModelProto:
     """A model of one node; the types of its outputs are inferred."""
     names = ["" if array is None else f"input{k}" for k, array in enumerate(inputs)]
@@ -90,7 +93,8 @@ def one_node(
         for name, array in zip(names, inputs, strict=True)
         if array is not None
     ]
-    node = make_node(op_type, names, results, **attributes)
+    node = make_node(op_type, names, results, domain=domain, **attributes)
     graph = make_graph([node], op_type, declared, [onnx.ValueInfoProto(name=n) for n in results])
-    model = make_model(graph, opset_imports=[make_opsetid("", opset)], ir_version=10)
+    opsets = [make_opsetid(domain, opset), *([make_opsetid("", 21)] if domain else [])]
+    model = make_model(graph, opset_imports=opsets, ir_version=10)
     return onnx.shape_inference.infer_shapes(model)

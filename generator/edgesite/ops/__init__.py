@@ -5,10 +5,12 @@ from edgesite.ops import arithmetic as arithmetic
 from edgesite.ops import casting as casting
 from edgesite.ops import conv as conv
 from edgesite.ops import einsum as einsum
+from edgesite.ops import features as features
 from edgesite.ops import fill as fill
 from edgesite.ops import gather as gather
 from edgesite.ops import integer as integer
 from edgesite.ops import layout as layout
+from edgesite.ops import linear as linear
 from edgesite.ops import logic as logic
 from edgesite.ops import mathematics as mathematics
 from edgesite.ops import matmul as matmul
@@ -21,6 +23,7 @@ from edgesite.ops import regions as regions
 from edgesite.ops import resize as resize
 from edgesite.ops import sample as sample
 from edgesite.ops import slices as slices
+from edgesite.ops import trees as trees
 from edgesite.ops.registry import call, find, is_supported, names, operator, versions
 
 __all__ = ["call", "find", "is_supported", "names", "operator", "versions"]

@@ -75,7 +75,8 @@ def call(
     keywords = dict(attributes)
     counts = {"outputs": outputs, "places": outputs if places is None else places}
     keywords.update({name: count for name, count in counts.items() if name in parameters})
-    unknown = [name for name in keywords if name not in parameters]
+    takes_any = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values())
+    unknown = [] if takes_any else [name for name in keywords if name not in parameters]
     if unknown:
         raise UnsupportedOperatorError(f"attribute {', '.join(sorted(unknown))} is not supported")
     result = function(*inputs, **keywords)
