@@ -76,12 +76,13 @@ def compiled(demo: DemoSource, cache: Cache) -> Compiled:
         [digest(path.read_bytes()) for path in outside_files(demo.model, data)],
         demo.config.input.name,
         shape,
+        demo.config.state,
     )
     files = cache.get(key)
     if files is not None:
         return Compiled(key, files, cache.path(key), cached=True, fresh=None)
     try:
-        model = edgesite.compile(demo.model, shapes=_shapes(demo))
+        model = edgesite.compile(demo.model, _shapes(demo), state=demo.config.state)
     except EdgesiteError as error:
         raise placed(demo, error) from None
     files = model.files()
@@ -105,6 +106,8 @@ def placed(demo: DemoSource, error: EdgesiteError) -> EdgesiteError:
 def _placed(demo: DemoSource, error: EdgesiteError, text: str) -> EdgesiteError:
     about_shape = isinstance(error, UnsupportedShapeError | UsageError)
     location = ("input", "shape") if about_shape else ("model",)
+    if text.startswith("state: "):
+        location, text = ("state",), text.removeprefix("state: ")
     placed = f"{demo.document.where(location)}: {'.'.join(location)}: {text}"
     return ConfigError(placed) if isinstance(error, UsageError) else type(error)(placed)
 
@@ -121,7 +124,8 @@ def _shapes(demo: DemoSource) -> Mapping[str, int | tuple[int, ...]] | None:
 
 def _only_input(demo: DemoSource) -> str:
     try:
-        names = list(Reference(demo.model).inputs)
+        kept = demo.config.state.values()
+        names = [name for name in Reference(demo.model).inputs if name not in kept]
     except ModelError:
         edgesite.compile(demo.model)  # the compiler's own message says more about broken files
         raise

@@ -258,6 +258,9 @@ class DemoConfig(Block):
     """How far the compiled model may be from onnxruntime, as a share of the largest output
     value; by default 1e-4 for float32 outputs."""
 
+    state: dict[str, str] = {}
+    """Outputs that are inputs of the next run, {output: input}: kept by the model, zero at first."""
+
     accent: Accent = None
     """A colour for this page, in place of the site's accent."""
 
