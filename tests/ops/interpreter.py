@@ -126,12 +126,12 @@ def _region(region: Region, values: Mapping[str, Array]) -> dict[str, Array]:
     made = {s.whole.name: np.zeros(s.whole.shape, s.whole.dtype.numpy) for s in region.written}
     for number in range(times):
         feeds = {**around, **state, region.counter.name: np.asarray(number, np.int64)}
-        for s in region.read:
-            feeds[s.part.name] = np.asarray(values[s.whole.name][_row(s, number)])
+        for part in region.read:
+            feeds[part.part.name] = np.asarray(values[part.whole.name][_row(part, number)])
         inner = evaluate(region.graph, feeds)
         state = {s.before.name: inner[s.after.name] for s in region.states}
-        for s in region.written:
-            made[s.whole.name][_row(s, number)] = inner[s.part.name]
+        for part in region.written:
+            made[part.whole.name][_row(part, number)] = inner[part.part.name]
         if region.going is not None and not inner[region.going.name]:
             break
     return {**{s.result.name: state[s.before.name] for s in region.states}, **made}

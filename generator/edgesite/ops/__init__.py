@@ -18,6 +18,7 @@ from edgesite.ops import matrix as matrix
 from edgesite.ops import normalize as normalize
 from edgesite.ops import pool as pool
 from edgesite.ops import quantize as quantize
+from edgesite.ops import recurrent as recurrent
 from edgesite.ops import reduce as reduce
 from edgesite.ops import regions as regions
 from edgesite.ops import resize as resize
