@@ -24,13 +24,13 @@ types: $(VENV)/ready node_modules/ready
 	npm run --silent check
 
 unit: $(VENV)/ready bundles chromium
-	$(BIN)/pytest -q --ignore tests/pages --ignore tests/conformance
+	$(BIN)/pytest -q -n auto --ignore tests/pages --ignore tests/conformance
 
 conformance: $(VENV)/ready bundles
 	$(BIN)/pytest -q -s tests/conformance
 
 browser: $(VENV)/ready bundles engines
-	$(BIN)/pytest -q tests/pages
+	$(BIN)/pytest -q -n auto tests/pages
 
 wheel: $(VENV)/ready bundles  ## what `pip install` takes, in build/
 	$(BIN)/python -m build --no-isolation --outdir build
