@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -21,7 +22,18 @@ from edgesite.errors import InternalError
 from tests.site.models import classifier
 from tests.sites import contents, edit
 
-COMMANDS = ("new", "add", "check", "build", "serve", "compile", "info", "schema")
+COMMANDS = (
+    "new",
+    "add",
+    "check",
+    "build",
+    "serve",
+    "publish",
+    "cache",
+    "compile",
+    "info",
+    "schema",
+)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -350,3 +362,87 @@ def test_the_version_is_told() -> None:
 @pytest.mark.parametrize(("kind", "key"), [("site", "site_url"), ("demo", "task")])
 def test_schemas_are_printed(kind: str, key: str) -> None:
     assert key in json.loads(run("schema", kind).stdout)["properties"]
+
+
+def test_a_site_is_published_to_a_branch(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for person in ("AUTHOR", "COMMITTER"):
+        monkeypatch.setenv(f"GIT_{person}_NAME", "A")
+        monkeypatch.setenv(f"GIT_{person}_EMAIL", "a@example.org")
+    for command in (["init", "-q", "--bare", "bare"], ["init", "-q", "-b", "main", "work"]):
+        subprocess.run(["git", *command], check=True)
+    subprocess.run(["git", "remote", "add", "origin", "../bare"], cwd="work", check=True)
+    run("new", "work/site")
+
+    planned = run("publish", "work/site", "--dry-run")
+    pushed = answer("publish", "work/site")
+    again = run("publish", "work/site")
+
+    assert re.search(
+        r"would push \d+ files, \d+ KB to gh-pages of ../bare, which makes", planned.stdout
+    )
+    assert (pushed["ok"], pushed["branch"], pushed["dry_run"]) == (True, "gh-pages", False)
+    assert "is up to date" in again.stdout
+    assert (tmp_path / "bare" / "refs" / "heads" / "gh-pages").read_text().strip() == pushed["new"]
+
+
+def test_a_site_is_published_into_a_folder() -> None:
+    run("new", "my-site")
+    planned = run("publish", "my-site", "--to", "out", "--dry-run")
+    was_there = Path("out").exists()
+
+    run("publish", "my-site", "--to", "out", "--preset", "netlify", "--compress")
+
+    assert "would write" in planned.stdout
+    assert not was_there
+    assert {"_headers", "index.html", "index.html.gz"} <= set(contents(Path("out")))
+
+
+def test_a_workflow_is_written_into_the_repository() -> None:
+    subprocess.run(["git", "init", "-q", "-b", "trunk", "work"], check=True)
+    subprocess.run(["git", "remote", "add", "origin", "../bare"], cwd="work", check=True)
+    run("new", "work/site")
+
+    run("publish", "work/site", "--workflow")
+
+    text = Path("work/.github/workflows/edgesite.yml").read_text()
+    assert "branches: [trunk]" in text
+    assert "edgesite check site" in text
+
+
+def test_a_site_with_a_broken_link_is_not_published() -> None:
+    run("new", "my-site")
+    Path("my-site/demos/colours/index.md").write_text("[elsewhere](../absent/)")
+
+    result = run("publish", "my-site", "--to", "out", status=1)
+
+    assert "colours/index.html: links to ../absent/, which is not in the site" in result.stderr
+    assert not Path("out").exists()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--preset", "netlify"], ["--compress"], ["--to", "out", "--workflow"],
+     ["--to", "out", "--preset", "geocities"]],
+)  # fmt: skip
+def test_ways_to_publish_that_contradict_each_other_are_refused(arguments: list[str]) -> None:
+    run("new", "my-site")
+
+    run("publish", "my-site", *arguments, status=2)
+
+    assert not Path("out").exists()
+
+
+def test_the_cache_is_counted_and_cleared(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("EDGESITE_CACHE", str(tmp_path / "kept"))
+    run("new", "my-site")
+    run("check", "my-site")
+
+    before = answer("cache", "info", "--site", "my-site")
+    pruned = answer("cache", "prune", "--site", "my-site")
+    cleared = run("cache", "clear", "--site", "my-site")
+    after = answer("cache", "info", "--site", "my-site")
+
+    assert before["entries"] > 1
+    assert pruned["entries"] == 0
+    assert " freed" in cleared.stdout
+    assert (after["entries"], after["size_bytes"]) == (0, 0)

@@ -129,6 +129,7 @@ def build(root: Path, out: Path, progress: Progress | None = None) -> Report:
     site, files = made(root, progress)
     tell(Step("write", None, len(site.pages), len(site.pages)))
     write_output(out, files)
+    Cache.of_site(root).prune_daily()
     return Report(
         out=out,
         pages=site.reports,

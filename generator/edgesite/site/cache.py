@@ -12,6 +12,9 @@ import json
 import os
 import shutil
 import tempfile
+import time
+from contextlib import suppress
+from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -24,6 +27,25 @@ INDEX = "index.json"
 FOLDER = ".edgesite-cache"
 TOOLS = ("edgesite", "onnx", "numpy")
 """The packages whose versions decide what is compiled."""
+
+
+LIMIT_BYTES = 4_000_000_000
+"""Above this a build forgets what was not used for longest; EDGESITE_CACHE_LIMIT, in MB."""
+
+_LEFTOVER_S = 3600.0
+"""No build takes this long to write one entry: an older draft is one of a build that was killed."""
+
+_DAY_S = 86400.0
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What the cache keeps under one key."""
+
+    folder: Path
+    size_bytes: int
+    used_at: float
+    """When it was last put or got, in seconds since 1970."""
 
 
 class Cache:
@@ -51,7 +73,11 @@ class Cache:
             sound = all(digest(files[name]) == index[name] for name in index)
         except (OSError, ValueError, TypeError):
             return None
-        return files if sound else None
+        if not sound:
+            return None
+        with suppress(OSError):  # a cache that may only be read is one all the same
+            os.utime(folder / INDEX)
+        return files
 
     def kept(self, key: str, make: Callable[[], Mapping[str, bytes]]) -> Mapping[str, bytes]:
         """The files of an entry, which is made and kept where there is none."""
@@ -80,6 +106,55 @@ class Cache:
             staging.rename(target)
         except OSError:  # another build was first, or the disk is full
             shutil.rmtree(staging, ignore_errors=True)
+
+    def entries(self) -> list[Entry]:
+        """All that is kept, what was not used for longest first."""
+        found = []
+        for folder in self.folder.glob("[0-9a-f][0-9a-f]/" + "[0-9a-f]" * 64):
+            with suppress(OSError):  # another build replaces it just now
+                used_at = (folder / INDEX).stat().st_mtime
+                size = sum(path.stat().st_size for path in folder.iterdir())
+                found.append(Entry(folder, size, used_at))
+        return sorted(found, key=lambda entry: entry.used_at)
+
+    def prune(self, limit_bytes: int) -> tuple[Entry, ...]:
+        """Forget what was not used for longest, until the rest is within the limit.
+
+        Also removes what builds that were killed have left. The entries forgotten are returned.
+        """
+        self._sweep()
+        entries = self.entries()
+        total, forgotten = sum(entry.size_bytes for entry in entries), 0
+        while total > limit_bytes:
+            total -= entries[forgotten].size_bytes
+            self._remove(entries[forgotten].folder)
+            forgotten += 1
+        return tuple(entries[:forgotten])
+
+    def prune_daily(self) -> None:
+        """Keep within the limit; looks once a day, as looking takes longer than a small build."""
+        stamp = self.folder / "pruned"
+        try:
+            if stamp.exists() and time.time() - stamp.stat().st_mtime < _DAY_S:
+                return
+            stamp.touch()
+        except OSError:
+            return
+        megabytes = os.environ.get("EDGESITE_CACHE_LIMIT", "")
+        self.prune(int(megabytes) * 1_000_000 if megabytes.isdecimal() else LIMIT_BYTES)
+
+    def _sweep(self) -> None:
+        for draft in self.folder.glob("[0-9a-f][0-9a-f]/.*"):
+            with suppress(OSError):
+                if time.time() - draft.stat().st_mtime > _LEFTOVER_S:
+                    shutil.rmtree(draft)
+
+    def _remove(self, folder: Path) -> None:
+        """Take an entry away by one rename, so that no build finds half of it."""
+        with suppress(OSError):
+            aside = Path(tempfile.mkdtemp(prefix=".old-", dir=folder.parent))
+            folder.rename(aside / "entry")
+            shutil.rmtree(aside, ignore_errors=True)
 
     def _mark(self) -> None:
         """Keep the folder out of git and of backups."""
