@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from edgesite.site.answers import answers, doubts, probabilities, verified
@@ -147,11 +147,13 @@ def made(
 
     Raises the only problem or ProblemsError.
     """
-    tell, cache, memory = progress or _silent, Cache.of_site(root), memory or Memory()
+    tell, cache = progress or _silent, Cache.of_site(root)
     site = check(root, progress, memory)
+    # An author who goes on editing must not be shown what a service worker has kept.
+    info = site.info if memory is None else replace(site.info, offline=False)
     tell(Step("render", None, len(site.pages), len(site.pages)))
-    assets = Assets.load(site.theme, cache)
-    return site, render_site(site.info, site.pages, assets, site.theme, cache, memory.rendered)
+    assets, earlier = Assets.load(site.theme, cache), None if memory is None else memory.rendered
+    return site, render_site(info, site.pages, assets, site.theme, cache, earlier)
 
 
 def check(root: Path, progress: Progress | None = None, memory: Memory | None = None) -> Checked:

@@ -309,7 +309,7 @@ class SiteConfig(Block):
     theme: Theme = Theme()
     """What changes in the stock theme."""
 
-    offline: bool | Literal["full"] = False
+    offline: Literal[False, True, "full"] = False
     """true: pages that were visited open without a network; full: all of them, after one visit.
     Visitors may then install the site, too."""
 

@@ -129,7 +129,8 @@ def _choices(model: type[BaseModel], location: Location) -> list[str]:
 
 def _words_in(annotation: Any) -> Iterator[str]:
     if get_origin(annotation) is Literal:
-        yield from map(str, get_args(annotation))
+        words = get_args(annotation)
+        yield from (str(w).lower() if isinstance(w, bool) else str(w) for w in words)
     elif isinstance(annotation, type) and issubclass(annotation, Enum):
         yield from (str(member.value) for member in annotation)
     else:
