@@ -9,10 +9,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from edgesite import frontend, ops
 from edgesite.errors import (
@@ -22,7 +22,7 @@ from edgesite.errors import (
     UnsupportedShapeError,
     UnsupportedTypeError,
 )
-from edgesite.frontend import StaticGraph, StaticNode
+from edgesite.frontend import StaticGraph, StaticNode, ValueInfo
 from edgesite.frontend.remedies import hint, missing
 from edgesite.frontend.state import check_state
 from edgesite.ir import Builder, DType, Graph, Tensor, Value, elementwise, format_graph, verify
@@ -98,7 +98,12 @@ def _program(
     state: Mapping[str, str],
 ) -> _Program:
     static = frontend.import_model(
-        model, shapes=shapes, constants=constants, supported=ops.is_supported, missing=_missing
+        model,
+        shapes=shapes,
+        constants=constants,
+        supported=ops.is_supported,
+        missing=_missing,
+        derive=_derived,
     )
     check_state(static, state)
     graph = optimise(express(static, copied=bool(state)))
@@ -202,6 +207,29 @@ def _missing(node: StaticNode) -> str | None:
     if ops.find(node.domain, node.op_type, node.version):
         return None
     return missing(node, ops.versions(node.domain, node.op_type))
+
+
+def _derived(
+    node: StaticNode, inputs: Mapping[str, ValueInfo], constants: Mapping[str, NDArray[Any]]
+) -> list[ValueInfo | None]:
+    """The types of a node's outputs, of operators that onnx has no rules for: by expressing it."""
+    function = ops.find(node.domain, node.op_type, node.version)
+    if not node.domain or function is None or not set(filter(None, node.inputs)) <= set(inputs):
+        return []
+    builder = Builder()
+    tensors: dict[str, Tensor | None] = {"": None}
+    try:
+        for name in filter(None, node.inputs):
+            info, array = inputs[name], constants.get(name)
+            dtype = DType.of(info.dtype)
+            given = builder.input(name, info.shape, dtype) if array is None else None
+            tensors[name] = given or builder.constant(np.asarray(array), dtype)
+        used = max((k + 1 for k, name in enumerate(node.outputs) if name), default=0)
+        operands = [tensors[name] for name in node.inputs]
+        results = ops.call(function, operands, node.attributes, used, len(node.outputs))
+    except EdgesiteError:
+        return []  # it is expressed again later on, and its problem reported then
+    return [ValueInfo(made.value.name, made.dtype.numpy, made.shape) for made in results]
 
 
 def _express_node(

@@ -7,7 +7,9 @@ from edgesite.ops import conv as conv
 from edgesite.ops import einsum as einsum
 from edgesite.ops import features as features
 from edgesite.ops import fill as fill
+from edgesite.ops import fused as fused
 from edgesite.ops import gather as gather
+from edgesite.ops import heads as heads
 from edgesite.ops import integer as integer
 from edgesite.ops import layout as layout
 from edgesite.ops import linear as linear
@@ -18,6 +20,7 @@ from edgesite.ops import matrix as matrix
 from edgesite.ops import normalize as normalize
 from edgesite.ops import pool as pool
 from edgesite.ops import quantize as quantize
+from edgesite.ops import quantized as quantized
 from edgesite.ops import recurrent as recurrent
 from edgesite.ops import reduce as reduce
 from edgesite.ops import regions as regions
