@@ -167,7 +167,7 @@ def express(static: StaticGraph, *, copied: bool = False) -> Graph:
         with _gathered(problems, f"input {info.name}"):
             tensors[info.name] = builder.input(info.name, info.shape, DType.of(info.dtype))
     for node in static.nodes:
-        if any(name not in tensors and name not in static.constants for name in node.inputs):
+        if any(name not in tensors and name not in static.constants for name in node.reads):
             continue  # it reads what could not be made, of which nothing is known
         builder.origin = node.name or node.op_type
         with _gathered(problems, f"node {node}", partial(hint, static, node)):
@@ -243,8 +243,28 @@ def _express_node(
         raise InternalError(f"node {node} has no meaning, which was not noticed before")
     inputs = [_optional(name, builder, tensors, static) for name in node.inputs]
     used = max((k + 1 for k, name in enumerate(node.outputs) if name), default=0)
-    results = ops.call(function, inputs, node.attributes, used, len(node.outputs))
+    attributes = {
+        name: partial(_applied, value, builder, tensors, static)
+        if isinstance(value, StaticGraph)
+        else value
+        for name, value in node.attributes.items()
+    }
+    results = ops.call(function, inputs, attributes, used, len(node.outputs))
     tensors.update(zip(node.outputs, results, strict=False))
+
+
+def _applied(
+    graph: StaticGraph,
+    builder: Builder,
+    around: Mapping[str, Tensor | None],
+    static: StaticGraph,
+    *inputs: Tensor,
+) -> list[Tensor]:
+    """What a subgraph makes of its inputs, expressed at this place of the program."""
+    tensors = {**around, **dict(zip(graph.parameters, inputs, strict=True))}
+    for node in graph.nodes:
+        _express_node(node, builder, tensors, static)
+    return [_tensor(out.name, builder, tensors, static) for out in graph.outputs]
 
 
 def _optional(

@@ -101,7 +101,7 @@ def _settled(
 
 def _never_stops(body: StaticGraph) -> bool:
     """Whether a loop body hands its condition on as it came."""
-    condition, answer = body.inputs[1].name if len(body.inputs) > 1 else "", body.outputs[0].name
+    condition, answer = (*body.parameters, "", "")[1], body.outputs[0].name
     made = {node.outputs[0]: node.inputs[0] for node in body.nodes if node.op_type == "Identity"}
     while answer in made:
         answer = made[answer]

@@ -96,11 +96,14 @@ class StaticGraph:
     values: Mapping[str, ValueInfo] = field(default_factory=dict)
     opsets: Mapping[str, int] = field(default_factory=dict)
     source: Source | None = None
+    parameters: tuple[str, ...] = ()
+    """The names of all inputs, in order; `inputs` lacks those of a subgraph that are no tensor
+    of one size in every iteration."""
 
     @property
     def captures(self) -> tuple[str, ...]:
         """The values that the graph reads and does not make: of a subgraph, those around it."""
-        made = {value.name for value in self.inputs} | set(self.constants)
+        made = {*self.parameters} | set(self.constants)
         read: dict[str, None] = {}
         for node in self.nodes:
             read.update(dict.fromkeys(name for name in node.reads if name not in made))

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from onnx import AttributeProto, FunctionProto, GraphProto, NodeProto, defs, helper
 
-from edgesite.errors import ModelError, UnsupportedOperatorError, UnsupportedShapeError
+from edgesite.errors import ModelError, UnsupportedOperatorError
 from edgesite.frontend.attributes import constant_of, value_of
 from edgesite.frontend.control import CONTROL, Control, Traced, Types, branches, loop, scan
 from edgesite.frontend.fold import SHAPE_ONLY, fold, stand_in
@@ -69,18 +69,11 @@ class Importer:
         self._walk(proto.node, scope, where)
         outputs = [self._existing(v.name, scope, f"{where}, outputs") for v in proto.output]
         sized = [value_info(name, self.known.types.get(name)) for name in names]
-        self.known.problems += [
-            UnsupportedShapeError(
-                f"{where}: {name} is no tensor of one size in every iteration; "
-                "export the model with tensors of fixed size"
-            )
-            for name, value in zip(names, sized, strict=True)
-            if value is None
-        ]
         return StaticGraph(
             inputs=tuple(value for value in sized if value is not None),
             outputs=tuple(output_info(name, self.known.types.get(name)) for name in outputs),
             nodes=tuple(scope.nodes),
+            parameters=tuple(names),
         )
 
     def _enter(self, proto: GraphProto, scope: Scope, inputs: Types) -> list[str]:

@@ -3,6 +3,7 @@
 from edgesite.ops import activation as activation
 from edgesite.ops import arithmetic as arithmetic
 from edgesite.ops import casting as casting
+from edgesite.ops import control as control
 from edgesite.ops import conv as conv
 from edgesite.ops import einsum as einsum
 from edgesite.ops import features as features
