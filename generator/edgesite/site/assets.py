@@ -16,6 +16,7 @@ import shutil
 import subprocess
 import tempfile
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -24,7 +25,7 @@ from edgesite.site.cache import digest, key_of
 from edgesite.site.wording import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from edgesite.site.cache import Cache
 
@@ -233,7 +234,7 @@ class _Fresh:
             return file, self._made(command)
         program = self.esbuild.resolve()
         stamp = [str(program), program.stat().st_mtime_ns, program.stat().st_size]
-        key = key_of("bundle", command, stamp, self._sources(entry["suffix"]))
+        key = key_of("bundle", command, stamp, self._sources[entry["suffix"] == ".css"])
         made = self.cache.kept(key, lambda: {"bundle": self._made(command)})
         return file, made["bundle"]
 
@@ -247,23 +248,28 @@ class _Fresh:
         found = (folder / name for folder in reversed(self._folders))
         return next((path for path in found if path.is_file()), self.theme / name)
 
-    def _sources(self, suffix: str) -> dict[str, str]:
-        """The hash of every file that may go into a bundle: styles for styles, else the rest."""
+    @cached_property
+    def _sources(self) -> Mapping[bool, Mapping[str, str]]:
+        """The hash of every file that may go into a bundle: of styles, and of all else."""
         found = {
             path.relative_to(folder).as_posix(): path
             for folder in self._folders
             for part in _BUNDLED_FOLDERS
             for path in (folder / part).rglob("*")
-            if path.is_file() and (path.suffix == ".css") == (suffix == ".css")
+            if path.is_file()
         }
-        return {name: digest(path.read_bytes()) for name, path in found.items()}
+        hashes: dict[bool, dict[str, str]] = {True: {}, False: {}}
+        for name, path in found.items():
+            hashes[path.suffix == ".css"][name] = digest(path.read_bytes())
+        return hashes
 
     def _made(self, command: Sequence[str]) -> bytes:
         if self.override is None:
             return self._run(self.theme, command)
+        own = command[0].partition("/")[0]
         with tempfile.TemporaryDirectory(prefix="edgesite-theme-") as folder:
             merged = Path(folder)
-            for part in _BUNDLED_FOLDERS:
+            for part in (own,) if own == "styles" else _BUNDLED_FOLDERS:
                 for source in self._folders:
                     if (source / part).is_dir():
                         shutil.copytree(source / part, merged / part, dirs_exist_ok=True)
