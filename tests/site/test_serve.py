@@ -244,10 +244,25 @@ def test_an_excerpt_shows_what_is_around(tmp_path: Path, monkeypatch: pytest.Mon
     (problem,) = problems_of(edgesite.ConfigError("demo.yaml:3:2: what; what to do"))
 
     assert (problem.where, problem.message) == ("demo.yaml:3:2", "what; what to do")
-    assert (problem.line, problem.column) == (3, 2)
+    assert (problem.line, problem.caret) == (3, 2)
     assert problem.excerpt == (
         (1, "one"), (2, " two"), (3, "three\\x1b[31m"), (4, "four"), (5, "five"),
     )  # fmt: skip
+
+
+def test_an_excerpt_of_a_long_line_shows_the_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("index.md").write_text("x" * 500 + "HERE" + "y" * 500)
+
+    (problem,) = problems_of(edgesite.ConfigError("index.md:1:501: what"))
+    (_, text) = problem.excerpt[0]
+
+    assert problem.where == "index.md:1:501"
+    assert problem.caret
+    assert text[problem.caret - 1 :].startswith("HERE")
+    assert len(text) <= 160
 
 
 def test_a_long_run_of_breaking_and_mending_leaks_nothing(tmp_path: Path) -> None:

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 _AROUND = 2
 """Lines shown before and after the one with the problem."""
 
-_WIDEST = 200
-"""Characters of a line; what is longer is data, not writing."""
+_WIDEST = 160
+"""Characters of a line that are shown; of longer ones those around the place."""
 
 _LARGEST_BYTES = 1_000_000
 """Above this a file is not read for an excerpt."""
@@ -37,7 +37,8 @@ class Problem:
     """Lines around the place, by number."""
 
     line: int | None = None
-    column: int | None = None
+    caret: int | None = None
+    """The column in the excerpt, which counts from 1 as all others do."""
 
     def plain(self) -> dict[str, Any]:
         """As JSON has it."""
@@ -65,17 +66,19 @@ def _placed(message: str) -> Problem:
     if match is None:
         file, found, rest = message.partition(": ")
         return Problem(file, rest) if found and Path(file).exists() else Problem("", message)
-    line, column = int(match["line"]), match["column"]
+    line, column = int(match["line"]), int(match["column"] or 0)
+    skipped = max(column - _WIDEST // 2, 0) if column > _WIDEST else 0
     return Problem(
         where=match[0].removesuffix(": "),
         message=message[match.end() :],
-        excerpt=_excerpt(Path(match["file"]), line),
+        excerpt=_excerpt(Path(match["file"]), line, skipped),
         line=line,
-        column=int(column) if column else None,
+        caret=column - skipped if column else None,
     )
 
 
-def _excerpt(path: Path, line: int) -> tuple[tuple[int, str], ...]:
+def _excerpt(path: Path, line: int, skipped: int) -> tuple[tuple[int, str], ...]:
+    """Lines around one, without so many of their first characters."""
     try:
         if path.stat().st_size > _LARGEST_BYTES:
             return ()
@@ -83,7 +86,8 @@ def _excerpt(path: Path, line: int) -> tuple[tuple[int, str], ...]:
     except OSError:
         return ()
     first, last = max(line - _AROUND, 1), min(line + _AROUND, len(lines))
-    return tuple((number, _printed(lines[number - 1])) for number in range(first, last + 1))
+    numbers = range(first, last + 1)
+    return tuple((number, _printed(lines[number - 1][skipped:])) for number in numbers)
 
 
 def _lines(text: str) -> Sequence[str]:

@@ -10,7 +10,8 @@ export interface Problem {
   /** Lines of the file around the place, by number. */
   readonly excerpt: readonly (readonly [number: number, text: string])[];
   readonly line: number | null;
-  readonly column: number | null;
+  /** The column in the excerpt. */
+  readonly caret: number | null;
 }
 
 let overlay: HTMLElement | null = null;
@@ -57,8 +58,8 @@ function addProblem(panel: HTMLElement, problem: Problem): void {
     const line = add(excerpt, number === problem.line ? "mark" : "span", "");
     add(line, "i", `${number}`.padStart(width));
     line.append(` ${text}\n`);
-    if (number === problem.line && problem.column) {
-      add(excerpt, "b", `${" ".repeat(width + problem.column)}^\n`);
+    if (number === problem.line && problem.caret) {
+      add(excerpt, "b", `${" ".repeat(width + problem.caret)}^\n`);
     }
   }
 }
