@@ -102,7 +102,8 @@ def test_a_loop_keeps_what_its_rounds_make() -> None:
         g (float[2, 3] x, float[3, 3] w) => (float[2, 3] last, float[70, 2, 3] all) {
             n = Constant<value_int = 70>()
             last, all = Loop(n, , x) <
-                body = b (int64 i, bool c, float[2, 3] s) => (bool d, float[2, 3] t, float[2, 3] o) {
+                body = b (int64 i, bool c, float[2, 3] s)
+                    => (bool d, float[2, 3] t, float[2, 3] o) {
                     d = Identity(c)  u = MatMul(s, w)  t = Tanh(u)  o = Add(t, x)
                 }
             >

@@ -8,6 +8,7 @@ from edgesite.ops import conv as conv
 from edgesite.ops import einsum as einsum
 from edgesite.ops import features as features
 from edgesite.ops import fill as fill
+from edgesite.ops import fourier as fourier
 from edgesite.ops import fused as fused
 from edgesite.ops import gather as gather
 from edgesite.ops import heads as heads
@@ -28,6 +29,7 @@ from edgesite.ops import regions as regions
 from edgesite.ops import resize as resize
 from edgesite.ops import sample as sample
 from edgesite.ops import slices as slices
+from edgesite.ops import sort as sort
 from edgesite.ops import trees as trees
 from edgesite.ops.registry import call, find, is_supported, names, operator, versions
 

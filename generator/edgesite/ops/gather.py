@@ -103,3 +103,25 @@ def combination(reduction: str) -> str:
     if reduction not in REDUCTIONS:
         raise ModelError(f'reduction "{reduction}"; use one of {", ".join(REDUCTIONS)}')
     return REDUCTIONS[reduction]
+
+
+@operator("TensorScatter", since=24)
+def tensor_scatter(
+    cache: Tensor,
+    update: Tensor,
+    write_indices: Tensor | None = None,
+    *,
+    axis: int = -2,
+    mode: str = "linear",
+) -> Tensor:
+    """The cache with an update along an axis, from a position on that each sample has."""
+    along = resolve_axis(axis, cache.rank)
+
+    def place(*at: Expr) -> list[Expr]:
+        start = index(0) if write_indices is None else write_indices.at(at[0]).cast(INDEX)
+        position = at[along] + start
+        if mode == "circular":
+            position = position % cache.shape[along]
+        return [*at[:along], position, *at[along + 1 :]]
+
+    return cache.scatter(update.shape, place, update.at)

@@ -128,7 +128,10 @@ def layer(
     cell of a direction, and what is added to the product with the input.
     """
     dtype = x.dtype
-    turned = (lambda t: t.transpose([1, 0, 2])) if layout else (lambda t: t)
+
+    def turned(t: Tensor) -> Tensor:
+        return t.transpose([1, 0, 2]) if layout else t
+
     x = turned(widened(x))
     wide = [t if t is None else widened(t) for t in weights]
     before = [t if t is None else turned(widened(t)) for t in starts]
