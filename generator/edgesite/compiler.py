@@ -139,6 +139,9 @@ def _bound(program: _Program, schedule: Schedule) -> tuple[Binding, dict[TargetN
         [StateInfo(**dict(every[given]), output=out) for out, given in program.state.items()],
         modules,
         place.pages,
+        graph.strings
+        if any(v.dtype is DType.STRING for v in (*graph.inputs, *graph.outputs))
+        else (),
     )
     return binding, modules
 

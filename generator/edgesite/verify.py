@@ -180,8 +180,12 @@ def _dtype(name: str) -> str | None:
 def random_feeds(manifest: Binding, seed: int) -> dict[str, Array]:
     """Inputs of the right dtypes and shapes, the same for the same seed."""
     generator = np.random.default_rng(seed)
+    texts = np.array(manifest.strings, object)
     return {
-        info.name: _random(generator, np.dtype(info.dtype), info.shape) for info in manifest.inputs
+        info.name: generator.choice(texts, info.shape)
+        if info.dtype == "string"
+        else _random(generator, np.dtype(info.dtype), info.shape)
+        for info in manifest.inputs
     }
 
 

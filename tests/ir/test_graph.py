@@ -133,7 +133,7 @@ def test_shapes_that_do_not_broadcast_are_named() -> None:
         broadcast_shape((2, 3), (4,))
 
 
-@pytest.mark.parametrize("dtype", DType, ids=str)
+@pytest.mark.parametrize("dtype", set(DType) - {DType.STRING}, ids=str)
 def test_dtypes_know_their_numpy_type(dtype: DType) -> None:
     assert DType.of(dtype.numpy) is dtype
     assert dtype.bits == 8 * dtype.size_bytes == 8 * np.zeros(1, dtype.numpy).nbytes
@@ -141,7 +141,7 @@ def test_dtypes_know_their_numpy_type(dtype: DType) -> None:
     assert sum(kinds) == 1
 
 
-@pytest.mark.parametrize("name", ["complex64", "datetime64[s]", "object", "U5"])
+@pytest.mark.parametrize("name", ["complex64", "datetime64[s]", "U5"])
 def test_types_without_a_representation_are_refused(name: str) -> None:
     with pytest.raises(UnsupportedTypeError, match="supported are float16"):
         DType.of(name)

@@ -12,7 +12,7 @@ const ARRAYS = {
   bfloat16: Uint16Array, float16: Uint16Array, float32: Float32Array, float64: Float64Array,
   int8: Int8Array, int16: Int16Array, int32: Int32Array, int64: BigInt64Array,
   uint8: Uint8Array, uint16: Uint16Array, uint32: Uint32Array, uint64: BigUint64Array,
-  bool: Uint8Array,
+  bool: Uint8Array, string: Int32Array,
 } as const satisfies Readonly<Record<DType, unknown>>;
 
 export type TypedArray = InstanceType<(typeof ARRAYS)[DType]>;

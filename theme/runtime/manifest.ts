@@ -7,13 +7,14 @@ export type Target = "simd" | "relaxed";
 
 /**
  * numpy's names; float16 and bfloat16 travel as their raw bits, bool as one byte, and types of
- * eight bits and fewer, such as float8_e4m3fn and int4, as a byte per element.
+ * eight bits and fewer, such as float8_e4m3fn and int4, as a byte per element; strings as their
+ * numbers in the manifest's list.
  */
 export type DType =
   | "bfloat16" | "float16" | "float32" | "float64"
   | "int8" | "int16" | "int32" | "int64"
   | "uint8" | "uint16" | "uint32" | "uint64"
-  | "bool";
+  | "bool" | "string";
 
 /** A tensor at a fixed place of the module's memory, in ONNX's own row-major layout. */
 export interface TensorPlace {

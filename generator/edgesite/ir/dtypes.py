@@ -39,6 +39,8 @@ class DType(Enum):
     FLOAT8E5M2 = "float8_e5m2"
     FLOAT8E5M2FNUZ = "float8_e5m2fnuz"
     FLOAT8E8M0 = "float8_e8m0fnu"
+    STRING = "string"
+    """Text, by its number in the program's list of strings: it is moved and compared, no more."""
 
     is_coded: bool
     """Whether an element is a byte whose meaning is in a table: it is moved, not computed with."""
@@ -53,6 +55,7 @@ class DType(Enum):
         Raises UnsupportedTypeError for a type the compiler has no representation of.
         """
         name = np.dtype(dtype).name
+        name = "string" if name == "object" else name
         try:
             return cls(name)
         except ValueError:
@@ -64,7 +67,8 @@ class DType(Enum):
     @property
     def numpy(self) -> np.dtype[np.generic]:
         """The numpy dtype of stored elements."""
-        dtype: np.dtype[np.generic] = np.dtype(getattr(ml_dtypes, self.value, self.value))
+        name = "int32" if self is DType.STRING else self.value
+        dtype: np.dtype[np.generic] = np.dtype(getattr(ml_dtypes, name, name))
         return dtype
 
     @property
@@ -90,7 +94,7 @@ class DType(Enum):
     @property
     def is_integer(self) -> bool:
         """Whether elements are integers that one computes with, signed or not (a bool is not)."""
-        return not (self.is_float or self.is_coded or self is DType.BOOL)
+        return not (self.is_float or self.is_coded or self in (DType.BOOL, DType.STRING))
 
     def __str__(self) -> str:
         return str(self.value)

@@ -301,6 +301,8 @@ def index(value: int) -> Const:
 
 
 def _computable(op: str, dtype: DType) -> None:
+    if dtype is DType.STRING and op not in ("eq", "ne"):
+        raise UnsupportedTypeError(f"{op} of {dtype}: text is moved and compared, and nothing else")
     if dtype.is_coded:
         raise UnsupportedTypeError(f"{op} of {dtype}: it has no arithmetic; cast to float32 first")
 

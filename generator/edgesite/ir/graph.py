@@ -222,6 +222,8 @@ class Graph:
     outputs: tuple[Value, ...]
     nodes: tuple[Node, ...]
     constants: Mapping[Value, Array]
+    strings: tuple[str, ...] = ()
+    """What the numbers stand for that elements of STRING are."""
 
     @cached_property
     def producers(self) -> dict[Value, Node]:

@@ -46,6 +46,8 @@ class Builder:
     inputs: list[Value] = field(default_factory=list)
     origin: str = ""
     """The operator of the model that is being expressed, for messages and listings."""
+    strings: dict[str, int] = field(default_factory=lambda: {"": 0})
+    """The number of every string that the model knows."""
     made: int = 0
     """How many values were given a name, in regions too."""
 
@@ -57,14 +59,23 @@ class Builder:
 
     def constant(self, array: ArrayLike, dtype: DType | None = None) -> Tensor:
         """A tensor whose elements are known now; codes of less than a byte are packed."""
-        known: Array = np.asarray(array, None if dtype is None else dtype.numpy)
+        is_text = dtype is DType.STRING
+        known: Array = np.asarray(array, None if dtype is None or is_text else dtype.numpy)
+        if known.dtype.kind in "OU":
+            known, dtype = self._numbered(known), DType.STRING
         packed = codecs.packed(known)
         if packed is not None:
             return codecs.unpacked(self.constant(packed), DType.of(known.dtype), known.shape)
         name = self._free(f"c{len(self.constants)}")
-        value = Value(name, known.shape, DType.of(known.dtype))
+        value = Value(name, known.shape, dtype or DType.of(known.dtype))
         self.constants[value] = known
         return Tensor(self, value)
+
+    def _numbered(self, texts: Array) -> Array:
+        """Strings as their numbers; the empty one has 0."""
+        strings = [str(text) for text in texts.ravel().tolist()]
+        numbers = [self.strings.setdefault(text, len(self.strings)) for text in strings]
+        return np.array(numbers, np.int32).reshape(texts.shape)
 
     def fresh(self, shape: Sequence[int], dtype: DType) -> Value:
         """A new value, named after its place in the program."""
@@ -158,6 +169,7 @@ class Builder:
             tuple(tensor.value for tensor in outputs),
             tuple(self.nodes),
             self.constants,
+            tuple(self.strings),
         )
         return whole.with_nodes(self.nodes)
 
@@ -338,7 +350,7 @@ class Tensor:
         if tuple(shape) == self.shape:
             return self
         if self.constant is not None:
-            return self.like(self.constant.reshape(tuple(shape)))
+            return self.like(self.constant.reshape(tuple(shape)), self.dtype)
         return self.view(shape, lambda *axes: unflatten(flatten(axes, shape), self.shape))
 
     def transpose(self, perm: Sequence[int]) -> Tensor:
@@ -346,7 +358,8 @@ class Tensor:
         if list(perm) == list(range(self.rank)):
             return self
         if self.constant is not None:
-            return self.like(np.ascontiguousarray(self.constant.transpose(tuple(perm))))
+            moved = np.ascontiguousarray(self.constant.transpose(tuple(perm)))
+            return self.like(moved, self.dtype)
         inverse = [list(perm).index(axis) for axis in range(self.rank)]
         shape = [self.shape[axis] for axis in perm]
         return self.view(shape, lambda *axes: [axes[k] for k in inverse])

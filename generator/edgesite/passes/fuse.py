@@ -44,12 +44,16 @@ ROUNDED = (DType.FLOAT16, DType.BFLOAT16)
 of operators answers follows from every rounding on the way."""
 
 
+COMPUTED = frozenset(d for d in DType if not d.is_coded and d is not DType.STRING)
+"""What has numbers that an expression can name."""
+
+
 def inline_scalars(graph: Graph) -> Graph:
     """Write constants of one element into the expressions that read them."""
     numbers = {
         value: const(array.reshape(()).item(), value.dtype)
         for value, array in graph.constants.items()
-        if value.size == 1 and value.dtype not in ROUNDED
+        if value.size == 1 and value.dtype not in ROUNDED and value.dtype in COMPUTED
     }
 
     def change(expr: Expr) -> Expr | None:
@@ -147,7 +151,7 @@ def fuse_epilogues(graph: Graph) -> Graph:
     """Let a reduction finish its own result: bias, activation, residual.
 
     Legal when nothing else, graph outputs included, reads the unfinished value, and
-    the map reads it at its own position only.
+    the map reads it at its own position only, and not to find out what else to read.
     """
     producers = dict(graph.producers)
     readers = graph.readers
@@ -175,6 +179,9 @@ def fuse_epilogues(graph: Graph) -> Graph:
 def _reads_in_place(node: Map, value: Value) -> bool:
     reads = [load for load in node.body.loads if load.value == value]
     if node.output.shape != value.shape:
+        return False
+    indices = (position for load in node.body.loads for position in load.index)
+    if any(inner.value == value for position in indices for inner in position.loads):
         return False
     own = tuple(simplify(Axis(INDEX, number, extent)) for number, extent in enumerate(value.shape))
     return len(reads) == 1 and reads[0].index == own

@@ -191,6 +191,7 @@ def bind(
     state: Sequence[StateInfo],
     modules: Mapping[TargetName, bytes],
     memory_pages: int,
+    strings: Sequence[str] = (),
 ) -> Binding:
     """A binding from its parts."""
     return Binding(
@@ -198,6 +199,7 @@ def bind(
         outputs=tuple(outputs),
         state=tuple(state),
         memory_pages=memory_pages,
+        strings=tuple(strings),
         modules={name: _described(f"model.{name}", "wasm", modules[name]) for name in TARGETS},
     )
 

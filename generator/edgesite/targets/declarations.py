@@ -21,6 +21,7 @@ _ARRAYS = {
     "int8": "Int8Array",
     "uint8": "Uint8Array",
     "bool": "Uint8Array",
+    "string": "Int32Array",
 }
 
 _TEXT = """\

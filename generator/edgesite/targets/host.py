@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import wasmtime
@@ -28,6 +28,7 @@ class Instance:
         self._memory = cast(wasmtime.Memory, exports["memory"])
         self._run = cast(Callable[[wasmtime.Store], None], exports["run"])
         self._memory.write(self._store, weights, offset)
+        self._strings = {text: number for number, text in enumerate(manifest.strings)}
         cast(Callable[[wasmtime.Store], None], exports["init"])(self._store)
         if manifest.state:
             self._reset = cast(Callable[[wasmtime.Store], None], exports["reset"])
@@ -40,15 +41,24 @@ class Instance:
     def run(self, feeds: Mapping[str, ArrayLike]) -> dict[str, NDArray[np.generic]]:
         """One prediction; raises UsageError for feeds that do not fit."""
         manifest = self._manifest
-        for info, array in zip(manifest.inputs, _checked(feeds, manifest), strict=True):
+        for info, given in zip(manifest.inputs, _checked(feeds, manifest), strict=True):
+            array = self._numbered(given) if info.dtype == "string" else given
             self._memory.write(self._store, array.tobytes(), info.offset)
         self._run(self._store)
         return {info.name: self._read(info) for info in manifest.outputs}
 
     def _read(self, info: TensorInfo) -> NDArray[np.generic]:
         raw = self._memory.read(self._store, info.offset, info.offset + info.size_bytes)
-        dtype = DType(info.dtype).numpy
-        return np.frombuffer(bytes(raw), dtype).reshape(info.shape)
+        array = np.frombuffer(bytes(raw), DType(info.dtype).numpy).reshape(info.shape)
+        if info.dtype != "string":
+            return array
+        return np.asarray(np.array([*self._strings], object)[array], object)
+
+    def _numbered(self, texts: NDArray[Any]) -> NDArray[np.int32]:
+        """Strings as their numbers; one that is new gets the next."""
+        known = self._strings
+        numbers = [known.setdefault(str(text), len(known)) for text in texts.ravel()]
+        return np.array(numbers, np.int32)
 
 
 def _checked(feeds: Mapping[str, ArrayLike], manifest: Binding) -> list[NDArray[np.generic]]:
@@ -59,7 +69,10 @@ def _checked(feeds: Mapping[str, ArrayLike], manifest: Binding) -> list[NDArray[
     arrays = []
     for info in manifest.inputs:
         array = np.asarray(feeds[info.name])
-        if array.shape != info.shape or array.dtype != DType(info.dtype).numpy:
+        fits = array.dtype == DType(info.dtype).numpy
+        if info.dtype == "string":
+            fits = array.dtype.kind in "OU"
+        if array.shape != info.shape or not fits:
             raise UsageError(
                 f"input {info.name}: got {array.dtype}{list(array.shape)}, "
                 f"wants {info.dtype}{list(info.shape)}"

@@ -95,6 +95,10 @@ class Binding(Part):
     modules: dict[TargetName, File]
     """The code, by feature level."""
 
+    strings: tuple[str, ...] = ()
+    """What the int32 numbers in tensors of dtype "string" stand for. A host numbers other strings
+    that it meets onwards, each with a number of its own."""
+
 
 class Manifest(Binding):
     """What a host must know to run a compiled model."""
