@@ -28,8 +28,11 @@ def axes_from(axis: int, rank: int) -> list[int]:
 
 
 def shares(x: Tensor, axes: Sequence[int]) -> Tensor:
-    """exp(x) divided by its sum over axes; subtracting the maximum keeps it from overflowing."""
-    exponentials = elementwise(lambda e, m: unary("exp", e - m), x, largest(x, axes, True))
+    """exp(x) divided by its sum over axes; subtracting the maximum keeps it from overflowing.
+
+    Every step rounds to the type of x, halves included, as ONNX defines it in steps.
+    """
+    exponentials = apply("exp", x - largest(x, axes, True))
     return exponentials / total(exponentials, axes, True)
 
 
@@ -40,14 +43,12 @@ def log_shares(x: Tensor, axes: Sequence[int]) -> Tensor:
 
 
 @operator("Softmax", since=13)
-@in_float32
 def softmax(x: Tensor, *, axis: int = -1) -> Tensor:
     """exp(x) divided by its sum along an axis."""
     return shares(x, [resolve_axis(axis, x.rank)])
 
 
 @operator("Softmax")
-@in_float32
 def softmax_from_axis(x: Tensor, *, axis: int = 1) -> Tensor:
     """exp(x) divided by its sum over an axis and all behind it."""
     return shares(x, axes_from(axis, x.rank))
