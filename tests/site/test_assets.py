@@ -179,7 +179,7 @@ def test_esbuild_may_be_absent() -> None:
 
 
 @pytest.mark.usefixtures("no_esbuild")
-@pytest.mark.parametrize("folder", [".", "node_modules/.bin"])
+@pytest.mark.parametrize("folder", [".", "node_modules/.bin", "node_modules/@esbuild/linux-x64/bin"])
 def test_esbuild_is_found_on_the_path_and_beside_the_site(tmp_path: Path, folder: str) -> None:
     program = tmp_path / folder / "esbuild"
     program.parent.mkdir(parents=True, exist_ok=True)

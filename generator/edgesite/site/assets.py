@@ -155,11 +155,14 @@ def find_esbuild() -> Path | None:
         if found := shutil.which(named):
             return Path(found)
         raise BuildError(f"EDGESITE_ESBUILD: no program {named!r}; correct the path or unset it")
-    installed = Path("node_modules", ".bin", "esbuild")
-    for place in (Path.cwd() / installed, _CHECKOUT / installed, "esbuild"):
-        if found := shutil.which(str(place)):
-            return Path(found)
-    return None
+    for modules in (Path.cwd() / "node_modules", _CHECKOUT / "node_modules"):
+        # .bin holds a script that starts Node to start the program, which takes far longer.
+        programs = modules.glob("@esbuild/*/bin/esbuild")
+        for place in (*programs, modules / ".bin" / "esbuild"):
+            if found := shutil.which(str(place)):
+                return Path(found)
+    found = shutil.which("esbuild")
+    return Path(found) if found else None
 
 
 def _is_bundled(theme: Path) -> bool:
