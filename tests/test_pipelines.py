@@ -10,6 +10,7 @@ import onnxruntime
 import pytest
 
 import edgesite
+from edgesite.verify import verify
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -140,6 +141,23 @@ def test_filling_in_and_choosing_features() -> None:
     model = pipeline.make_pipeline(*steps).fit(x, y)
 
     assert_agrees(exported(model, x), {"x": x[::18][:ROWS].copy()})
+
+
+@pytest.mark.parametrize("words", [False, True])
+def test_dictionaries_of_probabilities_become_columns_with_labels(words: bool) -> None:
+    from skl2onnx import to_onnx
+    from sklearn.linear_model import LogisticRegression
+
+    x, y = flowers(3)
+    names = np.array(["setosa", "versicolor", "virginica"])[y] if words else y
+    model = LogisticRegression(max_iter=200).fit(x, names)
+
+    exported = to_onnx(model, x[:ROWS]).SerializeToString()
+    compiled = edgesite.compile(exported, {"X": [ROWS, 4]})
+    verify(compiled, exported, [{"X": x[:ROWS]}])
+
+    (output,) = [info for info in compiled.manifest.outputs if info.dtype == "float32"]
+    assert output.labels == (("setosa", "versicolor", "virginica") if words else ("0", "1", "2"))
 
 
 def test_a_table_of_numbers_and_words() -> None:

@@ -128,9 +128,14 @@ def _bound(program: _Program, schedule: Schedule) -> tuple[Binding, dict[TargetN
         for target in TARGETS
     }
 
+    labels = {info.name: info.labels for info in static.outputs}
+
     def infos(values: Mapping[str, Value], kept: Collection[str]) -> dict[str, TensorInfo]:
         rest = {name: value for name, value in values.items() if name not in kept}
-        return {n: tensor_info(n, value, place.offsets[value]) for n, value in rest.items()}
+        return {
+            n: tensor_info(n, value, place.offsets[value], labels.get(n, ()))
+            for n, value in rest.items()
+        }
 
     every = infos(inputs, ())
     binding = bind(

@@ -166,7 +166,14 @@ class Reference:
                 f"onnxruntime cannot run the model ({_first_line(error)}); "
                 "it is needed as the reference: check the model and the shape of its inputs"
             ) from None
-        return dict(zip(names, map(np.asarray, values), strict=True))
+        return dict(zip(names, map(_plain, values), strict=True))
+
+
+def _plain(value: Any) -> Array:
+    """An output as an array; of rows that are dictionaries by label, the values."""
+    if isinstance(value, list) and value and isinstance(value[0], dict):
+        return np.array([[*row.values()] for row in value], np.float32)
+    return np.asarray(value)
 
 
 def _dtype(name: str) -> str | None:

@@ -32,6 +32,8 @@ class OutputInfo:
     name: str
     dtype: Dtype | None
     shape: tuple[int, ...] | None
+    labels: tuple[str, ...] = ()
+    """What the columns are called that the model gives as dictionaries by label."""
 
 
 @dataclass(frozen=True)

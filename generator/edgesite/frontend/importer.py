@@ -71,7 +71,10 @@ class Importer:
         sized = [value_info(name, self.known.types.get(name)) for name in names]
         return StaticGraph(
             inputs=tuple(value for value in sized if value is not None),
-            outputs=tuple(output_info(name, self.known.types.get(name)) for name in outputs),
+            outputs=tuple(
+                output_info(name, self.known.types.get(name), self.known.labels.get(name, ()))
+                for name in outputs
+            ),
             nodes=tuple(scope.nodes),
             parameters=tuple(names),
         )
@@ -190,6 +193,10 @@ class Importer:
         elif node.op_type == "ZipMap" and node.domain == "ai.onnx.ml":
             # It only dresses a tensor up as a list of dictionaries.
             self._alias(node.input[0], node.output[0], scope)
+            named = (value_of(a, self.folder) for a in node.attribute)
+            self.known.labels[node.output[0]] = tuple(
+                str(label) for kind in named for label in kind
+            )
         elif node.op_type in CONTROL and not node.domain:
             self._control(node, graphs, schema, scope)
         elif graphs:

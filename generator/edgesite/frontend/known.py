@@ -29,6 +29,8 @@ class Known:
     taken: set[str] = field(default_factory=set)
     copies: dict[str, int] = field(default_factory=dict)
     """How often a name was asked for, so that the thousandth finds its number at once."""
+    labels: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """What columns are called, of values that the model has as dictionaries by label."""
     problems: list[EdgesiteError] = field(default_factory=list)
 
     def learn(self, name: str, proto: TypeProto | None) -> None:

@@ -67,9 +67,9 @@ def value_info(name: str, proto: TypeProto | None) -> ValueInfo | None:
     return ValueInfo(name, dtype, shape)
 
 
-def output_info(name: str, proto: TypeProto | None) -> OutputInfo:
+def output_info(name: str, proto: TypeProto | None, labels: tuple[str, ...] = ()) -> OutputInfo:
     """What is known of a graph's output."""
-    return OutputInfo(name, dtype_of(proto), shape_of(proto))
+    return OutputInfo(name, dtype_of(proto), shape_of(proto), labels)
 
 
 def with_sizes(proto: TypeProto, sizes: Mapping[str, int]) -> TypeProto:

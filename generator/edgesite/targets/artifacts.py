@@ -228,7 +228,7 @@ def _described(stem: str, suffix: str, content: bytes) -> File:
     return File(file=f"{stem}.{digest[:8]}.{suffix}", size_bytes=len(content), sha256=digest)
 
 
-def tensor_info(name: str, value: Value, offset: int) -> TensorInfo:
+def tensor_info(name: str, value: Value, offset: int, labels: tuple[str, ...] = ()) -> TensorInfo:
     """The manifest's entry for an input or output."""
     return TensorInfo(
         name=name,
@@ -236,6 +236,7 @@ def tensor_info(name: str, value: Value, offset: int) -> TensorInfo:
         shape=value.shape,
         offset=offset,
         size_bytes=value.size * value.dtype.size_bytes,
+        labels=labels,
     )
 
 

@@ -33,6 +33,9 @@ class TensorInfo(Part):
     size_bytes: int
     """Its length in bytes."""
 
+    labels: tuple[str, ...] = ()
+    """What the elements along the last axis are called, where the model says."""
+
 
 class StateInfo(TensorInfo):
     """An input that is not given: zeros in the first run, then an output of the run before."""
