@@ -2,7 +2,7 @@
 //
 // bundle.json says what is bundled and how; generator/edgesite/site/assets.py reads it too. An
 // entry with switches is bundled once for each set of them: a switch named "upload" is the
-// constant UPLOAD in the source, and what it turns off is left out.
+// constant WITH_UPLOAD in the source, and what it turns off is left out.
 
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
@@ -27,7 +27,7 @@ for (const [name, { source, suffix, switches = [] }] of Object.entries(entries))
     continue;
   }
   for (const on of subsets(switches)) {
-    const defines = switches.map((key) => `--define:${key.toUpperCase()}=${on.includes(key)}`);
+    const defines = switches.map((key) => `--define:WITH_${key.toUpperCase()}=${on.includes(key)}`);
     const output = join(target, [name, ...on].join("-") + suffix);
     const { status, error } = spawnSync(
       esbuild,

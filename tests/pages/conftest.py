@@ -113,6 +113,7 @@ def toy_files(assets: Assets) -> dict[str, bytes]:
         toys.stroke_demo(),
         toys.colour_demo(slug="bare", title="No examples", examples=(), description=""),
         toys.stroke_demo(slug="paper", examples=(), inputs_enabled=("draw",)),
+        toys.colour_demo(slug="every", inputs_enabled=toys.EVERY_INPUT),
         toys.colour_demo(slug="strict", threshold=0.99),
         toys.colour_demo(slug="gold", accent="#ffcc00"),
         toys.colour_demo(slug="hostile", body_markdown="Hello <script>window.ran = 1</script>"),
@@ -145,8 +146,12 @@ def browser() -> Iterator[Browser]:
         pytest.skip("the page tests need Chromium: apt-get install chromium, or run `make test`")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu", "--disable-quic"]
-        )
+            executable_path=CHROMIUM, args=[
+                "--no-sandbox", "--disable-gpu", "--disable-quic",
+                # A camera that shows a green picture with a moving clock.
+                "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream",
+            ]
+        )  # fmt: skip
         yield browser
         browser.close()
 

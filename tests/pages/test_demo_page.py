@@ -186,6 +186,9 @@ def test_the_page_is_used_with_the_keyboard_alone(visit: Visit) -> None:
     expect(page.get_by_role("radio", name="All blue")).to_be_checked()
     expect(page.locator("#answer th").nth(2)).to_have_text("blue")
 
+    for name in ("Copy JSON", "Copy CSV", "Why this answer?"):
+        page.keyboard.press("Tab")
+        expect(page.get_by_role("button", name=name)).to_be_focused()
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
     expect(page.get_by_text("Decode the picture")).to_be_visible()

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 COLOURS = ("red", "green", "blue", "white", "black")
+EVERY_INPUT = ("upload", "draw", "paste", "url", "camera")
 STROKES = ("dash", "bar", "dot")
 
 _WEIGHTS_AT = 1024

@@ -106,6 +106,20 @@ export function read(bitmap: ImageBitmap): Picture {
   return { width, height, rgba };
 }
 
+/**
+ * Whether the browser changes what is read from a canvas, as some do against tracking: a block of
+ * known pixels goes the way that pictures go.
+ */
+export function isFalsified(): boolean {
+  const side = 32;
+  const known = Uint8ClampedArray.from({ length: side * side * 4 }, (_, at) =>
+    at % 4 === 3 ? 255 : (at * 37) & 255,
+  );
+  const canvas = new OffscreenCanvas(side, side);
+  canvas.getContext("2d")!.putImageData(new ImageData(known, side, side), 0, 0);
+  return read(canvas.transferToImageBitmap()).rgba.some((byte, at) => byte !== known[at]);
+}
+
 /** The first picture of a file, upright. Rejects with a Refusal. */
 export async function decode(file: Blob): Promise<Picture> {
   if (!file.size) throw new Refusal("This file is empty. Choose a picture.");

@@ -40,7 +40,7 @@ export interface ImageInput {
 export type Activation = "softmax" | "sigmoid" | "none";
 
 /** Ways to give a picture; a bundle may know more of them than a page has switched on. */
-export type InputKind = "upload" | "draw";
+export type InputKind = "upload" | "draw" | "paste" | "url" | "camera";
 
 /** Index into `labels`, probability. */
 export type Answer = readonly [index: number, probability: number];
@@ -98,11 +98,32 @@ export interface Picture {
 /** What can be predicted on. A file is decoded in the worker; an ImageBitmap is given away. */
 export type Source = Blob | ImageBitmap | Picture;
 
+/** Of the numbers that the model is fed. */
+export interface Statistics {
+  readonly min: number;
+  readonly max: number;
+  readonly mean: number;
+  readonly std: number;
+}
+
+/** A square of the model's input, in pixels. */
+export interface Box {
+  readonly x: number;
+  readonly y: number;
+  readonly side: number;
+}
+
+export interface Ready {
+  /** Whether this browser changes the pixels that scripts read, to keep visitors from tracking. */
+  readonly falsified: boolean;
+}
+
 export interface Prediction {
   /** One value per label, after the activation. */
   readonly values: Float32Array;
   /** What the model sees. */
   readonly seen: Picture;
+  readonly statistics: Statistics;
   /** Milliseconds. */
   readonly ms: { readonly decode: number; readonly prepare: number; readonly run: number };
   readonly target: Target;
@@ -110,12 +131,17 @@ export interface Prediction {
 
 export interface Predictor {
   /** Settles when the model is loaded; rejects with a sentence for the visitor. */
-  readonly ready: Promise<void>;
+  readonly ready: Promise<Ready>;
   /**
    * Predictions run one after the other, in the order asked for. Rejects with an `Error`
    * whose message is a sentence for the visitor; the predictor stays usable.
    */
   predict(source: Source): Promise<Prediction>;
+  /** Run the model again so many times, as it was fed last: milliseconds of one run. */
+  time(count: number): Promise<number>;
+  /** Keep a picture, to ask what the model makes of it with parts covered. */
+  hold(source: Source): Promise<void>;
+  cover(box: Box): Promise<Float32Array>;
   close(): void;
 }
 

@@ -1,7 +1,8 @@
 /** The page's end of its worker. */
 
-import type { PageData, Prediction, Predictor, Progress, Source } from "./page";
+import type { PageData, Predictor, Progress, Ready, Source } from "./page";
 import { connect, type WorkerPort } from "./remote";
+import type { Request } from "./worker";
 
 /** Start a worker that loads the model and warms it up. */
 export function createPredictor(page: PageData, onProgress: Progress): Predictor {
@@ -13,9 +14,16 @@ export function createPredictor(page: PageData, onProgress: Progress): Predictor
   );
   const { manifest, input, activation } = page;
   const base = new URL(page.base, location.href).href;
-  const ready = remote.ask<void>({ manifest, base, input, activation });
+  const ready = remote.ask<Ready>({ manifest, base, input, activation });
   ready.catch(() => {}); // predict() rejects for the same reason.
-  const predict = (source: Source): Promise<Prediction> =>
-    remote.ask(source, source instanceof ImageBitmap ? [source] : []);
-  return { ready, predict, close: () => remote.close("The demo is closed.") };
+  const ask = <T>(request: Request): Promise<T> => remote.ask(request);
+  return {
+    ready,
+    predict: (source: Source) =>
+      remote.ask({ predict: source }, source instanceof ImageBitmap ? [source] : []),
+    time: (count) => ask({ time: count }),
+    hold: (source) => ask({ hold: source }),
+    cover: (box) => ask({ cover: box }),
+    close: () => remote.close("The demo is closed."),
+  };
 }

@@ -1,14 +1,15 @@
 /** The worker of a demo page: decodes, prepares and predicts, so that the page never blocks. */
 
 import { activate } from "./activation";
-import { decode, read, Refusal } from "./decode";
+import { decode, isFalsified, read, Refusal } from "./decode";
 import { start, type Engine } from "./engine";
 import { normalization, see, show, write } from "./image";
 import type { Manifest } from "./manifest";
-import type { Activation, ImageInput, Picture, Prediction, Source } from "./page";
+import type { Activation, Box, ImageInput, Picture, Prediction, Ready, Source } from "./page";
 import { serve, type Answer, type Port } from "./remote";
+import { cover, statisticsOf } from "./tensor";
 
-/** The first message; all others are sources. */
+/** The first message. */
 export interface Setup {
   readonly manifest: Manifest;
   /** Absolute. */
@@ -17,54 +18,88 @@ export interface Setup {
   readonly activation: Activation;
 }
 
-type Predict = (source: Source) => Promise<Prediction>;
+/** All other messages; what the methods of Predictor of the same names ask for. */
+export type Request =
+  | { readonly predict: Source }
+  | { readonly time: number }
+  | { readonly hold: Source }
+  | { readonly cover: Box };
+
+type Reply = (request: Request) => Promise<Answer>;
 
 async function pictureOf(source: Source): Promise<Picture> {
   if (source instanceof Blob) return decode(source);
   return source instanceof ImageBitmap ? read(source) : source;
 }
 
-function predictWith(engine: Engine, { manifest, input, activation }: Setup): Predict {
+function replyWith(engine: Engine, { manifest, input, activation }: Setup): Reply {
   const size = input.width * input.height * input.mean.length;
   const raw = input.dtype === "uint8";
   const fed = raw ? new Uint8Array(size) : new Float32Array(size);
   const table = raw ? null : normalization(input);
   const output = manifest.outputs[0]!.name;
-  return async (source) => {
+  let held = fed;
+
+  const run = (): Float32Array => activate(engine.run({ [input.name]: fed })[output]!, activation);
+
+  async function predict(source: Source): Promise<Prediction> {
     const begin = performance.now();
     const picture = await pictureOf(source);
     const decoded = performance.now();
     const seen = see(picture, input);
     write(seen, input, table, fed);
     const prepared = performance.now();
-    const raw = engine.run({ [input.name]: fed })[output]!;
+    const values = run();
     const done = performance.now();
     return {
-      values: activate(raw, activation),
+      values,
       seen: show(seen, input),
+      statistics: statisticsOf(fed),
       ms: { decode: decoded - begin, prepare: prepared - decoded, run: done - prepared },
       target: engine.target,
     };
+  }
+
+  function time(count: number): number {
+    const begin = performance.now();
+    for (let at = 0; at < count; at++) engine.run({ [input.name]: fed });
+    return (performance.now() - begin) / count;
+  }
+
+  return async (request) => {
+    if ("time" in request) return [time(request.time), []];
+    if ("hold" in request) {
+      write(see(await pictureOf(request.hold), input), input, table, fed);
+      held = fed.slice();
+      return [null, []];
+    }
+    if ("cover" in request) {
+      fed.set(held);
+      cover(fed, input, request.cover);
+      return [run(), []];
+    }
+    const prediction = await predict(request.predict);
+    return [prediction, [prediction.values.buffer, prediction.seen.rgba.buffer] as ArrayBuffer[]];
   };
 }
 
-let predict: Promise<Predict> | undefined;
+let reply: Promise<Reply> | undefined;
 
 serve(globalThis as unknown as Port, async (message, note): Promise<Answer> => {
-  if (!predict) {
+  if (!reply) {
     const setup = message as Setup;
-    predict = start(setup.manifest, setup.base, undefined, (...progress) => note(progress)).then(
-      (engine) => predictWith(engine, setup),
+    reply = start(setup.manifest, setup.base, undefined, (...progress) => note(progress)).then(
+      (engine) => replyWith(engine, setup),
       (error) => {
         throw new Refusal(`The model could not be loaded: ${error.message}.`);
       },
     );
-    await predict;
-    return [null, []];
+    await reply;
+    const ready: Ready = { falsified: isFalsified() };
+    return [ready, []];
   }
   try {
-    const prediction = await (await predict)(message);
-    return [prediction, [prediction.values.buffer, prediction.seen.rgba.buffer] as ArrayBuffer[]];
+    return await (await reply)(message);
   } catch (error) {
     if (error instanceof Refusal) throw error;
     throw new Error(`The model failed on this picture: ${(error as Error).message}.`);

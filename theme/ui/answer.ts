@@ -1,8 +1,8 @@
 /** The right half of the card: the bars, and a sentence for those who do not see them. */
 
-import type { Answer, PageData, Picture } from "../runtime/page";
+import type { Answer, PageData, Picture, Statistics } from "../runtime/page";
 import { element, write } from "./elements";
-import { percent } from "./figures";
+import { percent, plain, written } from "./figures";
 
 /** What the answer on the page is; the style sheet dims what is loading or running. */
 export type State = "built" | "loading" | "running" | "live" | "empty";
@@ -42,8 +42,7 @@ export function showAnswers(answers: readonly Answer[], { labels, threshold }: P
     const answer = shown[at];
     if (answer) {
       const [index, value] = answer;
-      const text = areShares ? percent(value) : value.toFixed(2);
-      fill(at, labels[index]!, text, value / unit, value.toFixed(6));
+      fill(at, labels[index]!, written(value, areShares), value / unit, value.toFixed(6));
     } else {
       fill(at, at || !answers.length ? "" : `Nothing above ${percent(threshold!)}`, "", 0, "");
     }
@@ -59,10 +58,25 @@ function fill(at: number, label: string, number: string, share: number, exact: s
   row.querySelector(".fill")!.setAttribute("width", `${(Math.max(share, 0) * 100).toFixed(2)}%`);
 }
 
-/** Say the answer that the table shows, once it is final. */
-export function announce(): void {
+/** Moving pictures are spoken of no more often than this, in milliseconds. */
+const SPEECH = 3000;
+let spoken = 0;
+
+/** Say the answer that the table shows, once it is final; of moving pictures the best class. */
+export function announce(isMoving: boolean): void {
+  if (isMoving && performance.now() - spoken < SPEECH) return;
+  spoken = performance.now();
   const [label, number] = Array.from(rows[0]!.cells, (cell) => cell.textContent);
-  write(verdict, number ? `${label}, ${number}` : label!);
+  write(verdict, number && !isMoving ? `${label}, ${number}` : label!);
+}
+
+/** Show what the numbers are that the model is fed; null is nothing. */
+export function showStatistics(statistics: Statistics | null): void {
+  const { min, max, mean, std } = statistics ?? { min: 0, max: 0, mean: 0, std: 0 };
+  write(
+    element("statistics"),
+    statistics ? `${plain(min)} to ${plain(max)}, mean ${plain(mean)}, std ${plain(std)}` : "",
+  );
 }
 
 /** Show what the model sees: a file made by the build, or pixels; null is nothing. */

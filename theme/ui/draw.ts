@@ -3,12 +3,14 @@
 import type { PageData } from "../runtime/page";
 import { element } from "./elements";
 import { type Given, type Stage, showMode } from "./stage";
+import { decode, encode, GRID, type Point } from "./strokes";
 
-type Point = readonly [x: number, y: number];
-
-export function enableDrawing({ input, examples }: PageData, stage: Stage): void {
+/** @returns what draws anew what the address of the page holds, if it holds a drawing */
+export function enableDrawing(
+  { input, examples }: PageData, stage: Stage,
+): ((hash: URLSearchParams) => boolean) | undefined {
   const pad = element<HTMLCanvasElement>("pad");
-  if (!pad) return;
+  if (!pad) return undefined;
 
   const context = pad.getContext("2d", { willReadFrequently: true })!;
   const [red, green, blue] = input.background;
@@ -16,13 +18,18 @@ export function enableDrawing({ input, examples }: PageData, stage: Stage): void
   let strokes: Point[][] = [];
   let drawing: Given | null = null;
 
+  const unit = Math.max(pad.width, pad.height) / GRID;
+
   /** Where the pointer is on the paper, which fills the pad as far as its shape allows. */
   function locate(event: PointerEvent): Point {
     const { width, height, left, top } = pad.getBoundingClientRect();
-    const scale = Math.min(width / pad.width, height / pad.height);
+    const scale = Math.min(width / pad.width, height / pad.height) * unit;
+    const place = (from: number, size: number, paper: number): number => {
+      const at = Math.round((from - size / 2) / scale + paper / 2 / unit);
+      return Math.min(Math.max(at, 0), GRID - 1);
+    };
     return [
-      (event.clientX - left - width / 2) / scale + pad.width / 2,
-      (event.clientY - top - height / 2) / scale + pad.height / 2,
+      place(event.clientX - left, width, pad.width), place(event.clientY - top, height, pad.height),
     ];
   }
 
@@ -36,8 +43,8 @@ export function enableDrawing({ input, examples }: PageData, stage: Stage): void
     for (const stroke of strokes) {
       context.beginPath();
       // From its first point to the same one: a stroke of one point is a dot.
-      context.moveTo(...stroke[0]!);
-      for (const point of stroke) context.lineTo(...point);
+      context.moveTo(stroke[0]![0] * unit, stroke[0]![1] * unit);
+      for (const [x, y] of stroke) context.lineTo(x * unit, y * unit);
       context.stroke();
     }
   }
@@ -45,12 +52,13 @@ export function enableDrawing({ input, examples }: PageData, stage: Stage): void
   function give(): void {
     drawing ??= {
       show: () => showMode("drawing", "Your drawing"),
+      hash: () => `draw=${encode(strokes)}`,
       source() {
         const { width, height, data } = context.getImageData(0, 0, pad.width, pad.height);
         return { width, height, rgba: data };
       },
     };
-    stage.give(drawing);
+    void stage.give(drawing);
   }
 
   function begin(): void {
@@ -91,4 +99,13 @@ export function enableDrawing({ input, examples }: PageData, stage: Stage): void
   element("draw").onclick = element("clear").onclick = begin;
   element("undo").onclick = undo;
   if (!examples.length) begin();
+  return (hash) => {
+    const drawn = decode(hash.get("draw") ?? "");
+    if (!drawn) return false;
+    begin();
+    strokes = drawn.map((stroke) => [...stroke]);
+    paint();
+    give();
+    return true;
+  };
 }

@@ -12,6 +12,10 @@ export function percent(share: number): string {
   return `${text}${SPACE}%`;
 }
 
+/** A value of an answer: a share, or a score. */
+export const written = (value: number, isShare: boolean): string =>
+  isShare ? percent(value) : value.toFixed(2);
+
 export function thousands(bytes: number): string {
   return bytes < 10_000 ? (bytes / 1000).toFixed(1) : Math.round(bytes / 1000).toLocaleString("en");
 }
@@ -19,6 +23,20 @@ export function thousands(bytes: number): string {
 export function kilobytes(bytes: number): string {
   return `${thousands(bytes)}${SPACE}kB`;
 }
+
+const RAISED = "⁰¹²³⁴⁵⁶⁷⁸⁹";
+
+/** Two digits and a power of ten; plainly where that is short. */
+export function scientific(number: number): string {
+  if (number === 0) return "0";
+  if (number >= 0.01 && number < 1000) return number.toPrecision(2);
+  const [mantissa, exponent] = number.toExponential(1).split("e");
+  const power = exponent!.replace("+", "").replace("-", "⁻").replace(/\d/g, (digit) => RAISED[+digit]!);
+  return `${mantissa}${SPACE}×${SPACE}10${power}`;
+}
+
+/** A number of about one, with its sign. */
+export const plain = (number: number): string => number.toFixed(2).replace("-", "−");
 
 /** Tenths of a millisecond are what browsers measure at best. */
 export function milliseconds(time: number): string {

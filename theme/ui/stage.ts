@@ -6,7 +6,7 @@
  */
 
 import type { Answer, PageData, Prediction, Predictor, Source } from "../runtime/page";
-import { announce, best, showAnswers, showSeen, showState } from "./answer";
+import { announce, best, showAnswers, showSeen, showState, showStatistics } from "./answer";
 import { element, write } from "./elements";
 import { showTimes } from "./facts";
 import { milliseconds } from "./figures";
@@ -17,15 +17,29 @@ export interface Given {
   show(): void;
   /** What the model gets; read when its turn comes. */
   source(): Source | Promise<Source>;
+  /** What leads to it in an address. */
+  hash?(): string;
   /** What the build knows about it. */
   readonly built?: { readonly answers: readonly Answer[]; readonly seen: string };
+  /** Moving pictures: the line above the bars, for an answer that took so many milliseconds. */
+  pace?(ms: number): string;
+  /** Something else takes its place on the stage. */
+  leave?(): void;
 }
 
 export interface Stage {
-  give(given: Given): void;
+  /** Settles when no picture waits for its answer. */
+  give(given: Given): Promise<void>;
   /** Nothing is given: an empty drawing. The words take the place of the answer. */
   clear(words: string): void;
+  /** What is known about the picture on the stage: every class, or those of the build. */
+  answers(): readonly Answer[];
+  /** Hears of every picture that comes on the stage. */
+  onChange?: (given: Given) => void;
 }
+
+/** Hears of every answer that this browser has computed. @param best the class on top */
+export type Listener = (given: Given, prediction: Prediction, best: number) => void;
 
 const stage = element("stage");
 const message = element("message");
@@ -40,8 +54,10 @@ image.onload = () => {
 };
 image.onerror = () => { image.hidden = true; };
 
-/** Choose what the frame shows, the picture or the canvas of a drawing; no example is chosen. */
-export function showMode(mode: "picture" | "drawing", words: string): void {
+export type Mode = "picture" | "drawing" | "camera";
+
+/** Choose what the frame shows; no example is chosen. */
+export function showMode(mode: Mode, words: string): void {
   stage.dataset["mode"] = mode;
   write(caption, words);
   const chosen = stage.querySelector<HTMLInputElement>(":checked");
@@ -55,15 +71,24 @@ export function showPicture(url: string, words: string): void {
   if (image.getAttribute("src") !== url) image.src = url;
 }
 
+/** A picture from the visitor, under its name. */
+export const picture = (file: Blob, name: string): Given => ({
+  show: () => showPicture(URL.createObjectURL(file), name),
+  source: () => file,
+});
+
 /** Say what cannot be done, over the picture. */
-export function complain(error: Error): void {
+export function complain({ message: words }: { readonly message: string }): void {
   message.hidden = false;
-  write(message, error.message);
+  write(message, words);
 }
 
-export function createStage(page: PageData, predictor: Predictor): Stage {
+export function createStage(
+  page: PageData, predictor: Predictor, onAnswer: Listener,
+): Stage {
   let isLoaded = false;
-  let isBusy = false;
+  /** Pending as long as the model has something to do. */
+  let working: Promise<void> | null = null;
   /** What is on the stage, and what has been on it last with an answer. */
   let current: Given | null = null;
   let answered: { given: Given; prediction?: Prediction } | null = null;
@@ -76,21 +101,30 @@ export function createStage(page: PageData, predictor: Predictor): Stage {
     else if (!current.built) showState("running");
   }, complain);
 
-  function give(given: Given): void {
-    message.hidden = true;
+  function change(given: Given | null): void {
+    if (given !== current) current?.leave?.();
     current = given;
+  }
+
+  const self: Stage = { give, clear, answers };
+
+  function give(given: Given): Promise<void> {
+    message.hidden = true;
+    change(given);
+    self.onChange?.(given);
     isWaiting = true;
     if (given.built) {
       show({ given });
     } else {
       given.show();
+      // A moving picture that has been answered is not dimmed with every frame.
+      if (given === answered?.given && given.pace) return (working ??= work());
       showState(isLoaded ? "running" : "loading", isLoaded ? undefined : "Loading the model");
     }
-    if (!isBusy) void work();
+    return (working ??= work());
   }
 
   async function work(): Promise<void> {
-    isBusy = true;
     while (current && isWaiting) {
       const given: Given = current;
       isWaiting = false;
@@ -101,25 +135,31 @@ export function createStage(page: PageData, predictor: Predictor): Stage {
         if (given === current) fail(given, error as Error);
       }
     }
-    isBusy = false;
+    working = null;
   }
 
   /** Show something with its answer: live, or until then the one that the build computed. */
   function show(answer: { given: Given; prediction?: Prediction }): void {
     const { given, prediction } = answer;
     if (given !== current || !prediction) given.show();
-    current = given;
+    change(given);
     answered = answer;
     if (prediction) {
-      const { values, seen, ms, target } = prediction;
-      showAnswers(best(values, page.top), page);
+      const { values, seen, statistics, ms } = prediction;
+      const total = ms.decode + ms.prepare + ms.run;
+      const answers = best(values, page.top);
+      const begin = performance.now();
+      showAnswers(answers, page);
       showSeen(seen);
-      showTimes(page, ms, target);
-      showState("live", `Computed here in ${milliseconds(ms.decode + ms.prepare + ms.run)}`);
-      if (!isWaiting) announce();
+      showStatistics(statistics);
+      showTimes(page, prediction, performance.now() - begin);
+      onAnswer(given, prediction, answers[0]![0]);
+      showState("live", given.pace?.(total) ?? `Computed here in ${milliseconds(total)}`);
+      if (!isWaiting) announce(!!given.pace);
     } else if (given.built) {
       showAnswers(given.built.answers, page);
       showSeen(given.built.seen);
+      showStatistics(null);
       // What is written while the model loads is how far it is.
       showState("built", isLoaded ? "Computed when this page was built" : undefined);
     }
@@ -128,8 +168,8 @@ export function createStage(page: PageData, predictor: Predictor): Stage {
   function fail(given: Given, error: Error): void {
     complain(error);
     if (given.built) return;
-    if (answered) return show(answered);
-    current = null;
+    if (answered && answered.given !== given) return show(answered);
+    change(null);
     image.hidden = true;
     showMode("picture", opening);
     showState("empty", invitation);
@@ -137,13 +177,20 @@ export function createStage(page: PageData, predictor: Predictor): Stage {
 
   function clear(words: string): void {
     message.hidden = true;
-    current = null;
+    change(null);
     isWaiting = false;
     showAnswers([], page);
     showSeen(null);
+    showStatistics(null);
     invitation = words;
     showState("empty", words);
   }
 
-  return { give, clear };
+  function answers(): readonly Answer[] {
+    if (!current || current !== answered?.given) return [];
+    const { given, prediction } = answered;
+    return prediction ? best(prediction.values, page.labels.length) : given.built!.answers;
+  }
+
+  return self;
 }

@@ -231,7 +231,7 @@ class _Fresh:
             return None
         on = [switch for switch in known if switch in switches]
         file = "-".join([name, *on]) + entry["suffix"]
-        defines = [f"--define:{key.upper()}={str(key in on).lower()}" for key in known]
+        defines = [f"--define:WITH_{key.upper()}={str(key in on).lower()}" for key in known]
         command = [entry["source"], *table["options"], *defines]
         if self.cache is None:
             return file, self._made(command)

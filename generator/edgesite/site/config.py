@@ -251,8 +251,10 @@ class DemoConfig(Block):
     examples: list[ExampleEntry] = []
     """Pictures that a visitor can click; the first one is shown when the page opens."""
 
-    inputs: Annotated[list[Literal["upload", "draw"]], Field(min_length=1)] = ["upload"]
-    """The ways to give a picture."""
+    inputs: Annotated[
+        list[Literal["upload", "draw", "paste", "url", "camera"]], Field(min_length=1)
+    ] = ["upload"]
+    """The ways to give a picture; url lets the page fetch pictures from other sites."""
 
     tolerance: Annotated[float, Field(gt=0, lt=1)] | None = None
     """How far the compiled model may be from onnxruntime, as a share of the largest output

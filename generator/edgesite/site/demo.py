@@ -98,7 +98,7 @@ class DemoPage:
     """Classes below this probability are not shown; None shows the top ones whatever they are."""
 
     inputs_enabled: tuple[str, ...]
-    """The ways to give a picture, in the author's order: "upload", "draw"."""
+    """The ways to give a picture, in the author's order: "upload", "draw", and so on."""
 
     body_markdown: str
     examples: tuple[Example, ...]

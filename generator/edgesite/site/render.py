@@ -26,6 +26,7 @@ from edgesite.errors import BuildError
 from edgesite.site.accent import accent_rule
 from edgesite.site.assets import Asset, theme_folder
 from edgesite.site.bars import bars
+from edgesite.site.card import SIZE, card
 from edgesite.site.document import read_text
 from edgesite.site.figures import counted, kilobytes, percent, scientific
 from edgesite.site.offline import offline_files
@@ -55,6 +56,9 @@ _POLICY = {
     "base-uri": "'none'",
     "form-action": "'none'",
 }
+
+# What a page needs in addition that fetches the pictures whose addresses it is given.
+_WITH_LINKS = {"connect-src": "'self' https: http:"}
 
 # Three bars of an answer, in a grey that both light and dark tabs show.
 _ICON = (
@@ -189,8 +193,19 @@ class _Renderer:
             first_bars=bars(demo, first),
             words=Markup(to_html(demo.body_markdown)),
             data=page_data(demo, f"../assets/{self._asset(worker)}", receipt),
+            card=self._card(demo),
+            policy=_policy(_WITH_LINKS if "url" in demo.inputs_enabled else {}),
         )
         return receipt
+
+    def _card(self, demo: DemoPage) -> dict[str, object] | None:
+        """Add the picture that stands for a page elsewhere, which takes an absolute address."""
+        data = card(demo, self.shared.cache) if self.site.site_url else None
+        if data is None:
+            return None
+        path = f"{demo.slug}/card.jpg"
+        self.files[path] = data
+        return {"url": f"{self.site.site_url}{path}", "width": SIZE[0], "height": SIZE[1]}
 
     def index(self, demos: Sequence[DemoPage], receipts: Sequence[Receipt]) -> None:
         """Add the list of demos."""

@@ -46,13 +46,22 @@ for (const type of ["pointerdown", "pointermove"] as const) {
 
 /** Put it where the next page finds it. */
 export async function keepPicture(): Promise<void> {
-  await useStore((store) => store.put(given, location.pathname)).catch(() => {});
+  if (!given) return;
+  try {
+    await useStore((store) => store.put(given, location.pathname));
+    // Opening the store takes longer than loading a page, and mostly nothing is in it.
+    sessionStorage.setItem(STORE, location.pathname);
+  } catch {
+    // A browser without a store forgets the picture.
+  }
 }
 
 /** Give it again, once the page's own script is there to take it. */
 export async function restorePicture(): Promise<void> {
-  const kept = await useStore<Kept | null>((store) => store.get(location.pathname)).catch(() => null);
-  await useStore((store) => store.delete(location.pathname)).catch(() => {});
+  if (sessionStorage.getItem(STORE) !== location.pathname) return;
+  sessionStorage.removeItem(STORE);
+  const kept = await useStore<Kept | null>((store) => store.get(location.pathname));
+  await useStore((store) => store.delete(location.pathname));
   if (!kept || given) return;
   if (document.readyState !== "complete") {
     await new Promise((done) => addEventListener("load", done, { once: true }));

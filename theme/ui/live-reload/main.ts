@@ -58,4 +58,4 @@ function listen(): void {
 
 document.addEventListener("visibilitychange", listen);
 listen();
-void restorePicture();
+restorePicture().catch(() => {});

@@ -1,0 +1,51 @@
+/** The build's comparison, repeated by the visitor: every example once more, in this browser. */
+
+import type { ExampleData, PageData, Predictor } from "../runtime/page";
+import { best } from "./answer";
+import { element, write } from "./elements";
+import { scientific } from "./figures";
+
+export function enableCheck({ examples, labels }: PageData, predictor: Predictor): void {
+  predictor.ready.then(({ falsified }) => { element("falsified").hidden = !falsified; }, () => {});
+  const button = element<HTMLButtonElement>("check");
+  if (!button) return;
+  const result = element("check-result");
+  const list = element<HTMLTableSectionElement>("check-rows");
+
+  /** @returns whether the best class is the same, and the largest difference of those shown */
+  async function compare({ url, caption, answers }: ExampleData): Promise<[boolean, number]> {
+    const { values } = await predictor.predict(await (await fetch(url)).blob());
+    const difference = Math.max(...answers.map(([index, share]) => Math.abs(values[index]! - share)));
+    const top = best(values, 1)[0]![0];
+    const row = list.insertRow();
+    const name = document.createElement("th");
+    name.scope = "row";
+    name.textContent = labels[top]!;
+    name.title = caption;
+    row.append(name);
+    row.insertCell().textContent = scientific(difference);
+    return [top === answers[0]![0], difference];
+  }
+
+  button.onclick = async () => {
+    button.disabled = true;
+    list.replaceChildren();
+    let same = 0, largest = 0;
+    try {
+      for (const [at, example] of examples.entries()) {
+        write(result, `${at} of ${examples.length} compared`);
+        const [isSame, difference] = await compare(example);
+        same += Number(isSame);
+        largest = Math.max(largest, difference);
+      }
+      write(
+        result,
+        `Here, ${same} of ${examples.length} examples have the same best class as in the build, ` +
+          `and no probability differs by more than ${scientific(largest)}.`,
+      );
+    } catch (error) {
+      write(result, (error as Error).message);
+    }
+    button.disabled = false;
+  };
+}
