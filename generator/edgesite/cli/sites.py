@@ -132,7 +132,12 @@ def check(
 
 @app.command(
     short_help="Build a site into a folder of static pages.",
-    epilog="\b\nExamples:\n  edgesite build\n  edgesite build my-site --out public",
+    epilog=(
+        "\b\nExamples:\n"
+        "  edgesite build\n"
+        "  edgesite build my-site --out public\n"
+        "  edgesite build --single-file --out to-send"
+    ),
 )
 def build(
     site: Annotated[Path, typer.Argument(help="The site's folder, with edgesite.yaml.")] = Path(),
@@ -142,6 +147,13 @@ def build(
             "--out", "-o", metavar="DIR", help="The folder to write; SITE/dist if left out."
         ),
     ] = None,
+    single_file: Annotated[
+        bool,
+        typer.Option(
+            "--single-file",
+            help="Write one .html per demo that opens from a disk, with everything inside.",
+        ),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Build a site: demos/ and theme/ become a folder that any web server can serve.
@@ -153,7 +165,7 @@ def build(
         from edgesite.site import build as site_build
 
         with progress(as_json) as tell:
-            report = site_build.build(site, out or site / "dist", tell)
+            report = site_build.build(site, out or site / "dist", tell, single=single_file)
         warn(report.warnings)
         facts = {"out": report.out, "files": report.files, "size_bytes": report.size_bytes}
         pages = _pages(report.pages, report.warnings)

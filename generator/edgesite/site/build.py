@@ -21,6 +21,7 @@ from edgesite.site.output import check_output, write_output
 from edgesite.site.page import Size
 from edgesite.site.problems import Problems
 from edgesite.site.render import render_site
+from edgesite.site.single import single_file
 from edgesite.site.source import load_site
 
 if TYPE_CHECKING:
@@ -119,14 +120,19 @@ class Memory:
         self.finished.pop(folder, None)
 
 
-def build(root: Path, out: Path, progress: Progress | None = None) -> Report:
+def build(
+    root: Path, out: Path, progress: Progress | None = None, *, single: bool = False
+) -> Report:
     """Build the site in root into out, which is replaced as a whole.
 
+    single: write one page per demo, with everything inside, in place of a site.
     Raises the only problem or ProblemsError; out is then as it was.
     """
     started, tell = time.perf_counter(), progress or _silent
     check_output(out, root)
-    site, files = made(root, progress)
+    site, files = made(root, progress, offline=False if single else None)
+    if single:
+        files = {f"{page.slug}.html": single_file(page.slug, files) for page in site.pages}
     tell(Step("write", None, len(site.pages), len(site.pages)))
     write_output(out, files)
     Cache.of_site(root).prune_daily()
@@ -141,16 +147,22 @@ def build(root: Path, out: Path, progress: Progress | None = None) -> Report:
 
 
 def made(
-    root: Path, progress: Progress | None = None, memory: Memory | None = None
+    root: Path,
+    progress: Progress | None = None,
+    memory: Memory | None = None,
+    *,
+    offline: bool | None = None,
 ) -> tuple[Checked, dict[str, bytes]]:
     """Build a site without writing it: what is known of it, and every file by POSIX path.
 
+    offline: False leaves the service worker out, whatever the site says.
     Raises the only problem or ProblemsError.
     """
     tell, cache = progress or _silent, Cache.of_site(root)
     site = check(root, progress, memory)
     # An author who goes on editing must not be shown what a service worker has kept.
-    info = site.info if memory is None else replace(site.info, offline=False)
+    keeps = memory is None and offline is None
+    info = site.info if keeps else replace(site.info, offline=False)
     tell(Step("render", None, len(site.pages), len(site.pages)))
     assets, earlier = Assets.load(site.theme, cache), None if memory is None else memory.rendered
     return site, render_site(info, site.pages, assets, site.theme, cache, earlier)
