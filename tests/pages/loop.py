@@ -99,7 +99,7 @@ def measure(page: Page, demo: Path, style: Path, times: int) -> None:
         lines = [f"{text}~{n}" if line == text else line for line in lines]
         (demo / "demo.yaml").write_text(config.replace(f"label: {text}}}", f"label: {text}~{n}}}"))
         (demo / "labels.txt").write_text("\n".join(lines))
-        return f"{_LABEL.format(f'{text}~{n}')} && {_LIVE}"
+        return _LABEL.format(f"{text}~{n}")
 
     def edit_model(n: int) -> str:
         model = onnx.load(demo / "model.onnx")

@@ -96,7 +96,7 @@ class LiveSite:
         before, warnings = self._state, tuple[str, ...]()
         try:
             site, files = made(self.root, progress, self._memory)
-            if self._watched:
+            if self._watched and (not self._script or any(p.suffix == ".ts" for p in changed)):
                 cache = Cache.of_site(self.root)
                 self._script = Assets.load(site.theme, cache).live.data
             self.base = urlsplit(site.info.site_url or "/").path

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 FOLDERS = ("demos", "theme")
 """What is watched as a whole; of the site's own folder only the files in it are."""
 
-_QUIET_S = 0.012
+_QUIET_S = 0.008
 """Files must have been left alone this long: an editor writes a text at once."""
 
 _SLOW_QUIET_S = 0.2
