@@ -278,6 +278,8 @@ class Evaluation:
                 return np.arange(expr.extent).reshape(-1, *(1,) * after)
             case Load():
                 return self._load(expr, needed)
+            case Unary(op="bits"):
+                return self.at(expr.x, needed).view(expr.dtype.numpy)
             case Unary():
                 return _UNARY[expr.op](self.at(expr.x, needed))
             case Binary():

@@ -102,3 +102,38 @@ def test_dropout_that_trains_without_dropping_is_the_identity() -> None:
     (y,) = run_node("Dropout", [x, np.float32(0), np.array(True)], opset=13, known=[1, 2])
 
     np.testing.assert_array_equal(y, x)
+
+
+@pytest.mark.parametrize(
+    ("source", "target"),
+    [
+        (np.float32, np.int32),
+        (np.float32, np.uint32),
+        (np.int32, np.float32),
+        (np.float64, np.int64),
+        (np.uint64, np.float64),
+        (np.int8, np.uint8),
+        (np.uint16, np.int16),
+        (np.bool_, np.uint8),
+        (np.int8, ml_dtypes.float8_e5m2),
+        (ml_dtypes.float8_e4m3fn, np.uint8),
+    ],
+)
+def test_bits_are_kept(source: type, target: type, rng: np.random.Generator) -> None:
+    raw = rng.integers(0, 2 if source is np.bool_ else 256, 40, dtype=np.uint8)
+    x = raw.view(source)
+
+    (y,) = run_node("BitCast", [x], {"to": np_dtype_to_tensor_dtype(np.dtype(target))}, opset=26)
+
+    assert y.dtype == target
+    np.testing.assert_array_equal(y.view(np.uint8), x.view(np.uint8))
+
+
+def test_bits_of_halves_are_refused() -> None:
+    with pytest.raises(UnsupportedTypeError, match="the bits of float16 as int16"):
+        run_node(
+            "BitCast",
+            [np.zeros(1, np.float16)],
+            {"to": np_dtype_to_tensor_dtype(np.dtype(np.int16))},
+            opset=26,
+        )

@@ -14,6 +14,7 @@ import edgesite
 from edgesite.errors import UnsupportedTypeError
 from edgesite.ir import Builder, DType, elementwise
 from tests.ops.interpreter import Array
+from tests.ops.oracle import assert_node
 
 ML = "ai.onnx.ml"
 WORDS = np.array([["b"], ["unheard of"], ["a"], ["b"], [""]], object)
@@ -117,3 +118,49 @@ def test_arithmetic_of_strings_is_refused() -> None:
 
     with pytest.raises(UnsupportedTypeError, match="text is moved and compared"):
         elementwise(lambda e: e < e, x)
+
+
+@pytest.mark.parametrize("mode", ["TF", "IDF", "TFIDF"])
+@pytest.mark.parametrize("skips", [0, 1, 5])
+@pytest.mark.parametrize(("least", "most"), [(1, 1), (2, 2), (1, 3)])
+@pytest.mark.parametrize("shape", [(12,), (2, 9), (1, 2)])
+def test_counting_groups_of_words(
+    shape: tuple[int, ...],
+    least: int,
+    most: int,
+    skips: int,
+    mode: str,
+    rng: np.random.Generator,
+) -> None:
+    attributes = {
+        "min_gram_length": least,
+        "max_gram_length": most,
+        "max_skip_count": skips,
+        "mode": mode,
+        "ngram_counts": [0, 3, 9],
+        "ngram_indexes": [2, 0, 3, 1, 6, 4, 5],
+        "pool_int64s": [2, 3, 4, 2, 3, 3, 3, 4, 2, 2, 3, 4],
+        "weights": [0.5, 2.0, 1.5, 3.0, 0.25, 1.25, 0.75],
+    }
+
+    assert_node("TfIdfVectorizer", [rng.integers(2, 6, shape)], attributes)
+
+
+@pytest.mark.parametrize("shape", [(9,), (2, 9)])
+def test_counting_groups_of_strings(shape: tuple[int, ...], rng: np.random.Generator) -> None:
+    words = rng.choice(np.array(["a", "b", "c"], object), shape)
+    options: dict[str, Any] = {
+        "min_gram_length": 1,
+        "max_gram_length": 2,
+        "max_skip_count": 1,
+        "mode": "TF",
+        "ngram_counts": [0, 2],
+        "ngram_indexes": [0, 1, 2],
+        "pool_strings": ["a", "b", "a", "b"],
+    }
+    model = one_node("TfIdfVectorizer", [words], **options)
+    session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+
+    y = edgesite.compile(model).run({"x0": words})["y"]
+
+    np.testing.assert_array_equal(y, session.run(None, {"x0": words})[0])

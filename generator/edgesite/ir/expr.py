@@ -19,7 +19,7 @@ from edgesite.ir.dtypes import INDEX, DType
 
 _UNARY = """
 neg abs sign not bit_not floor ceil round trunc sqrt exp expm1 log log1p sin cos tan asin acos
-atan sinh cosh tanh asinh acosh atanh erf isnan isinf sigmoid
+atan sinh cosh tanh asinh acosh atanh erf isnan isinf sigmoid bits
 """
 _ARITHMETIC = "add sub mul div floordiv mod rem pow min max and or xor shl shr copysign"
 
@@ -139,7 +139,6 @@ class Expr:
     def loads(self) -> tuple[Load, ...]:
         """The loads in this expression, nested ones included, without repetition."""
         return tuple(dict.fromkeys(load for operand in self.operands for load in operand.loads))
-
 
     @cached_property
     def digest(self) -> str:
@@ -314,6 +313,30 @@ def unary(op: str, x: Expr) -> Expr:
         raise InternalError(f"unknown unary operation {op}")
     dtype = DType.BOOL if op in ("isnan", "isinf", "not") else x.dtype
     return Unary(dtype, op, x)
+
+
+BITS = {
+    DType.FLOAT32: (DType.INT32, DType.UINT32),
+    DType.FLOAT64: (DType.INT64, DType.UINT64),
+}
+"""The integers that have the bits of a float."""
+
+
+def reinterpreted(x: Expr, dtype: DType) -> Expr:
+    """The bits of a scalar as another dtype of as many.
+
+    Raises UnsupportedTypeError for halves, whose bits are lost as they are read.
+    """
+    if x.dtype.value.startswith("float8"):
+        return reinterpreted(x.cast(DType.UINT8), dtype)
+    if dtype.value.startswith("float8"):
+        return reinterpreted(x, DType.UINT8).cast(dtype)
+    are_whole = not (x.dtype.is_float or dtype.is_float or x.dtype.is_coded or dtype.is_coded)
+    if are_whole and x.dtype.size_bytes == dtype.size_bytes:
+        return x.cast(dtype)
+    if dtype in BITS.get(x.dtype, ()) or x.dtype in BITS.get(dtype, ()):
+        return Unary(dtype, "bits", x)
+    raise UnsupportedTypeError(f"the bits of {x.dtype} as {dtype}: not supported")
 
 
 def binary(op: str, a: Operand, b: Operand) -> Expr:

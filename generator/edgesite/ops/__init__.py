@@ -30,6 +30,7 @@ from edgesite.ops import resize as resize
 from edgesite.ops import sample as sample
 from edgesite.ops import slices as slices
 from edgesite.ops import sort as sort
+from edgesite.ops import text as text
 from edgesite.ops import trees as trees
 from edgesite.ops.registry import call, find, is_supported, names, operator, versions
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from onnx.helper import tensor_dtype_to_np_dtype
 
 from edgesite.errors import UnsupportedOperatorError
-from edgesite.ir import DType, Tensor
+from edgesite.ir import DType, Tensor, elementwise, reinterpreted
 from edgesite.ir.codecs import RoundMode, encoded
 from edgesite.ops.registry import operator
 
@@ -40,6 +40,12 @@ def converted(
         return x.cast(dtype)
     numbers = x.cast(DType.FLOAT32) if x.dtype.is_coded else x
     return encoded(numbers, dtype, saturate=saturate, round_mode=round_mode)
+
+
+@operator("BitCast", since=26)
+def bit_cast(x: Tensor, *, to: int) -> Tensor:
+    """The bits of x as another dtype of as many."""
+    return elementwise(lambda e: reinterpreted(e, dtype_of(to)), x)
 
 
 @operator("Identity")

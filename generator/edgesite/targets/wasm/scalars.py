@@ -23,6 +23,7 @@ FUNCTIONS = frozenset(_FUNCTIONS.split())
 
 _WIDE = {DType.INT64, DType.UINT64}
 _PARTS = ("div", "rem")
+_OTHER_KIND = {F32: I32, I32: F32, F64: I64, I64: F64}
 
 
 def compute_type(dtype: DType) -> Type:
@@ -82,6 +83,8 @@ class Scalars:
 
     def unary(self, op: str, dtype: DType, x: Value) -> Value:
         """One of `ir.expr.UNARY`; `dtype` is the operand's."""
+        if op == "bits":
+            return x.reinterpret(_OTHER_KIND[x.type])
         if dtype.is_float:
             return self._float_unary(op, x)
         match op:
