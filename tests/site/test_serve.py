@@ -41,6 +41,8 @@ def test_a_page_carries_the_script_before_its_own(live: LiveSite) -> None:
 
 
 def test_without_watching_pages_are_those_of_a_build(site: Path) -> None:
+    with (site / "edgesite.yaml").open("a") as file:
+        file.write("offline: true\n")
     edgesite_build(site)
     live = LiveSite(site, watched=False)
     live.rebuild()
@@ -56,6 +58,16 @@ def edgesite_build(site: Path) -> None:
     from edgesite.site.build import build
 
     build(site, site / "dist")
+
+
+def test_a_page_that_follows_is_not_kept_by_a_service_worker(site: Path) -> None:
+    with (site / "edgesite.yaml").open("a") as file:
+        file.write("offline: true\n")
+    live = LiveSite(site, watched=True)
+    live.rebuild()
+
+    assert b"serviceWorker" not in live.answer("")[2]
+    assert b"unregister" in live.answer("sw.js")[2]
 
 
 def test_no_build_ships_the_script(site: Path) -> None:

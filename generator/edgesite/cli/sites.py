@@ -45,7 +45,13 @@ def new(
         from edgesite.site.scaffold import new_site
 
         files = new_site(site)
-        steps = ("next:", f"  cd {site}", "  edgesite build", "  edgesite add MODEL.onnx")
+        steps = (
+            "next:",
+            f"  cd {site}",
+            "  edgesite serve --watch",
+            "  edgesite build",
+            "  edgesite add MODEL.onnx",
+        )
         lines = (f"{site}: {count(len(files), 'file')}", "", *steps)
         show(as_json, {"site": site, "files": files}, lines)
 

@@ -95,7 +95,7 @@ class LiveSite:
             self._forget(path)
         before, warnings = self._state, tuple[str, ...]()
         try:
-            site, files = made(self.root, progress, self._memory)
+            site, files = made(self.root, progress, self._memory if self._watched else None)
             if self._watched and (not self._script or any(p.suffix == ".ts" for p in changed)):
                 cache = Cache.of_site(self.root)
                 self._script = Assets.load(site.theme, cache).live.data
