@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+import time
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 MARKER = ".edgesite"
+_LEFTOVER_S = 3600.0
+"""No build takes this long to write its files: an older draft is one of a build that was killed."""
+
 NOTICE = "edgesite wrote this folder, and each build replaces it as a whole.\n"
 
 
@@ -47,6 +52,7 @@ def check_output(out: Path, root: Path) -> None:
             "empty it yourself or give another folder"
         )
     _remove(_staging(target, out))
+    _sweep(target)
 
 
 def write_output(out: Path, files: Mapping[str, bytes]) -> None:
@@ -57,7 +63,8 @@ def write_output(out: Path, files: Mapping[str, bytes]) -> None:
     target = out.resolve()
     staging = _staging(target, out)
     try:
-        for name, data in {**files, MARKER: NOTICE.encode()}.items():
+        # The marker comes first, so that what a killed build leaves can be told to be ours.
+        for name, data in {MARKER: NOTICE.encode(), **files}.items():
             path = staging / _checked(name)
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data)
@@ -84,6 +91,17 @@ def _staging(target: Path, out: Path) -> Path:
         return Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
     except OSError as error:
         raise _unwritable(out, error) from None
+
+
+def _sweep(target: Path) -> None:
+    """Remove what builds that were killed have left beside the target."""
+    for draft in target.parent.iterdir():
+        if not draft.name.startswith(f".{target.name}-"):
+            continue
+        is_ours = (draft / MARKER).is_file() or (draft / "old" / MARKER).is_file()
+        with suppress(OSError):
+            if is_ours and time.time() - draft.stat().st_mtime > _LEFTOVER_S:
+                _remove(draft)
 
 
 def _swap(staging: Path, target: Path) -> None:
