@@ -47,6 +47,9 @@ _RANDOM = frozenset(
 _VALUE_SIZED = frozenset({"Compress", "NonMaxSuppression", "NonZero", "Unique"})
 """Operators whose answer is at most about as large as what they are given."""
 
+_WHOLE = frozenset({"DequantizeLinear"})
+"""Operators that say how whole numbers are meant, of which kernels for whole numbers live."""
+
 _SLOW = frozenset(
     {
         "AveragePool",
@@ -119,6 +122,8 @@ def _is_small_enough(
         if dtype is None or shape is None:
             return False
         made += math.prod(shape) * dtype.itemsize
+        if node.op_type in _WHOLE and math.prod(shape) > 1:
+            return False
     return made <= max(given if node.op_type not in SHAPE_ONLY else 0, _SMALL_BYTES)
 
 

@@ -14,9 +14,13 @@ from __future__ import annotations
 from collections.abc import Container
 from dataclasses import dataclass
 
-from edgesite.ir.expr import Axis, Binary, Const, Expr, Load, Select, Value
+from edgesite.ir.dtypes import DType
+from edgesite.ir.expr import Axis, Binary, Cast, Const, Expr, Load, Select, Value
 from edgesite.ir.graph import Reduce
 from edgesite.ir.simplify import bounds, linear
+
+NARROW = frozenset({DType.INT8, DType.UINT8, DType.INT16})
+"""Integers whose products fit an int32."""
 
 
 @dataclass(frozen=True)
@@ -54,15 +58,18 @@ def contraction(node: Reduce, constants: Container[Value] = ()) -> Contraction |
     """
     if node.combine != "sum" or not (isinstance(node.body, Binary) and node.body.op == "mul"):
         return None
-    if not node.body.dtype.is_float:
-        return None
-    first, second = _read(node.body.a), _read(node.body.b)
+    first, second = _factor(node.body.a), _factor(node.body.b)
     if first is None or second is None:
         return None
-    (left, left_guarded), (right, right_guarded) = first, second
-    if left.value in constants and right.value not in constants:
-        left, left_guarded, right, right_guarded = right, right_guarded, left, left_guarded
-    if right_guarded or left.value.dtype is not right.value.dtype:
+    if first.load.value in constants and second.load.value not in constants:
+        first, second = second, first
+    left, right = first.load, second.load
+    if second.guarded:
+        return None
+    if node.body.dtype.is_float:
+        if left.dtype is not right.dtype:
+            return None
+    elif left.dtype not in NARROW or right.dtype not in NARROW:
         return None
     extents = (*node.iteration, *node.extent)
     outer = [axis for axis in range(len(node.iteration)) if extents[axis] > 1]
@@ -70,13 +77,36 @@ def contraction(node: Reduce, constants: Container[Value] = ()) -> Contraction |
     return Contraction(
         left,
         right,
-        left_guarded,
+        first.guarded,
         rows=tuple(a for a in outer if a not in right_axes),
         columns=tuple(a for a in outer if a in right_axes and a not in left_axes),
         batch=tuple(a for a in outer if a in right_axes and a in left_axes),
         inner=tuple(range(len(node.iteration), len(extents))),
         extents=extents,
     )
+
+
+@dataclass(frozen=True)
+class _Factor:
+    load: Load
+    guarded: bool
+
+
+def _factor(expr: Expr) -> _Factor | None:
+    """One side of a product: a read of floats, or one of narrow integers in int32."""
+    if expr.dtype.is_float:
+        read = _read(expr)
+        return None if read is None else _Factor(*read)
+    if expr.dtype is not DType.INT32:
+        return None
+    element, guard = expr, None
+    if isinstance(expr, Select) and isinstance(expr.b, Const) and expr.b.value == 0:
+        element, guard = expr.a, expr.condition
+    if not (isinstance(element, Cast) and isinstance(element.x, Load) and is_affine(element.x)):
+        return None
+    if guard is not None and (guard.loads or not is_bounds_check(guard, element.x)):
+        return None
+    return _Factor(element.x, guard is not None)
 
 
 def _read(expr: Expr) -> tuple[Load, bool] | None:

@@ -59,7 +59,9 @@ class LoopKernel:
         """Write the loops; they are the same with and without relaxed instructions."""
         del relaxed
         scalars.f.keep_constants()
-        values = (*self.node.inputs, self.node.output)
+        # By number, as `anonymous` gave them: names decide the order of sums, and so of reads.
+        inputs = sorted(self.node.inputs, key=lambda value: int(value.name[1:]))
+        values = (*inputs, self.node.output)
         layouts = dict(zip(values, self.layouts, strict=True))
         bases = dict(zip(values, pointers, strict=True))
         loops.emit(scalars, self.node, layouts, bases)

@@ -1,7 +1,8 @@
-"""Four float32 elements at a time: expressions whose lanes run along one axis.
+"""Four elements at a time: expressions whose lanes run along one axis.
 
-An expression has lanes if everything in it that follows the axis is float32 arithmetic on
-elements that lie side by side; what does not follow the axis is computed once and spread.
+An expression has lanes if everything in it that follows the axis is arithmetic in float32
+or int32 on elements that lie side by side; what does not follow the axis is computed once
+and spread. Narrow integers are read into lanes of 32 bits, and written after rounding.
 """
 
 from __future__ import annotations
@@ -10,11 +11,12 @@ from dataclasses import dataclass
 from math import isnan
 
 from edgesite.errors import InternalError
-from edgesite.ir import Binary, Const, DType, Expr, Load, Result, Select, Unary, walk
+from edgesite.ir import Binary, Cast, Const, DType, Expr, Load, Result, Select, Unary, const, walk
 from edgesite.ir.expr import UNARY
+from edgesite.ir.quantized import ROUNDED, Rounding, rounding
 from edgesite.targets.wasm.mathematics import Mathematics
 from edgesite.targets.wasm.nest import Nest
-from edgesite.wasm import F32X4
+from edgesite.wasm import F32X4, I8X16, I32X4, I64X2, Function, Type
 from edgesite.wasm import Value as Wasm
 
 LANES = 4
@@ -22,8 +24,56 @@ LANES = 4
 VECTOR_FUNCTIONS = frozenset(op for op in UNARY if Mathematics.has_vector(op))
 
 _ARITHMETIC = frozenset({"add", "sub", "mul", "div", "min", "max"})
+_WHOLE_ARITHMETIC = frozenset({"add", "sub", "mul", "min", "max"})
 _COMPARISONS = frozenset({"eq", "ne", "lt", "le", "gt", "ge"})
 _DIRECT = frozenset({"neg", "abs", "floor", "ceil", "round", "trunc", "sqrt"})
+
+WIDE = frozenset({DType.FLOAT32, DType.INT32})
+STORED = WIDE | ROUNDED
+"""What can be read and written four elements at a time."""
+
+_ROUNDER = 12582912.0
+"""1.5 * 2**23: a float32 near it has no fraction, so that adding rounds, halves to even."""
+_ROUNDER_BITS = 0x4B400000
+
+
+def rounding_constants(rounded: Rounding) -> tuple[Const, ...]:
+    """Numbers that rounding in lanes works with: the limits ahead of it, and the rounder."""
+    low, high = (float(end - rounded.zero) for end in (rounded.low, rounded.high))
+    floats = (const(number, DType.FLOAT32) for number in (low, high, _ROUNDER))
+    return (*floats, const(_ROUNDER_BITS - rounded.zero, DType.INT32))
+
+
+def lane_type(dtype: DType) -> Type:
+    """What four elements of a dtype are computed in."""
+    return F32X4 if dtype is DType.FLOAT32 else I32X4
+
+
+def load_lanes(f: Function, dtype: DType, address: Wasm, offset: int) -> Wasm:
+    """Four neighbouring elements."""
+    if dtype in WIDE:
+        return f.load(lane_type(dtype), address, offset)
+    if dtype is DType.INT16:
+        return f.load_extend_s(I32X4, address, offset)
+    packed = f.load_zero(I32X4, address, offset).as_(I8X16)
+    if dtype is DType.UINT8:
+        return packed.extend_low_u().extend_low_u()
+    return packed.extend_low_s().extend_low_s()
+
+
+def store_lanes(f: Function, dtype: DType, address: Wasm, vector: Wasm, offset: int) -> None:
+    """Write four neighbouring elements; narrow ones must be in their range."""
+    if dtype in WIDE:
+        f.store(address, vector, offset)
+        return
+    vector = f.let(vector)
+    halves = vector.narrow_s(vector)
+    if dtype is DType.INT16:
+        f.store_lane(address, halves.as_(I64X2), 0, offset)
+        return
+    halves = f.let(halves)
+    packed = halves.narrow_s(halves) if dtype is DType.INT8 else halves.narrow_u(halves)
+    f.store_lane(address, packed.as_(I32X4), 0, offset)
 
 
 @dataclass(frozen=True)
@@ -36,10 +86,25 @@ class Lanes:
     def can(self, expr: Expr) -> bool:
         """Whether an expression can be computed in lanes."""
         if self._is_even(expr):
-            return expr.dtype is DType.FLOAT32
+            return expr.dtype in WIDE
+        rounded = rounding(expr)
+        if rounded is not None:
+            return self.can(rounded.x)
         match expr:
             case Load(dtype=DType.FLOAT32):
                 return self.nest.stride(expr.value, expr.index, self.axis) in (0, 1)
+            case Load(dtype=dtype) if dtype in STORED:
+                return self.nest.stride(expr.value, expr.index, self.axis) == 1
+            case Cast(dtype=DType.FLOAT32, x=x) if x.dtype in STORED:
+                return self.can(x)
+            case Cast(dtype=DType.INT32, x=x) if x.dtype in ROUNDED:
+                return self.can(x)
+            case Binary(dtype=DType.INT32, op=op):
+                return op in _WHOLE_ARITHMETIC and self.can(expr.a) and self.can(expr.b)
+            case Select(condition=condition) if expr.dtype in STORED - {DType.FLOAT32}:
+                return self._is_even(condition) and self.can(expr.a) and self.can(expr.b)
+            case Result(dtype=DType.INT32):
+                return True
             case Unary(dtype=DType.FLOAT32, op=op):
                 known = op in _DIRECT or op in VECTOR_FUNCTIONS
                 return known and self.can(expr.x)
@@ -79,27 +144,42 @@ class Lanes:
 
     def _vector(self, expr: Expr) -> Wasm:
         f = self.nest.scalars.f
+        view = lane_type(expr.dtype)
         if isinstance(expr, Const):
-            return f.const(F32X4, float(expr.value))
+            return f.const(view, expr.value)
         if self._is_even(expr):
-            if isinstance(expr, Load) and expr not in self.nest.known:
-                return f.load_splat(F32X4, *self._splat_address(expr))
-            return self.nest.scalar(expr).splat(F32X4)
+            if isinstance(expr, Load) and expr not in self.nest.known and expr.dtype in WIDE:
+                return f.load_splat(view, *self._splat_address(expr))
+            return self.nest.scalar(expr).splat(view)
+        rounded = rounding(expr)
+        if rounded is not None:
+            return self._rounded(rounded)
         match expr:
             case Load():
-                return f.load(F32X4, *self.nest.address(expr.value, expr.index))
+                return load_lanes(f, expr.dtype, *self.nest.address(expr.value, expr.index))
+            case Cast(dtype=DType.FLOAT32):
+                return self.vector(expr.x).convert_s(F32X4)
+            case Cast():
+                return self.vector(expr.x)
             case Unary():
                 return self._unary(expr.op, self.vector(expr.x))
             case Binary():
                 return self._binary(expr)
             case Select() if self._is_even(expr.condition):
                 return self.nest.choose(
-                    expr, F32X4, lambda nest, side: Lanes(nest, self.axis).vector(side)
+                    expr, view, lambda nest, side: Lanes(nest, self.axis).vector(side)
                 )
             case Select():
                 mask = f.let(self._mask(expr.condition))
                 return mask.select(self.vector(expr.a), self.vector(expr.b))
         raise InternalError(f"no lanes for {expr}")
+
+    def _rounded(self, rounded: Rounding) -> Wasm:
+        """Limits, which are whole, may come before the rounding: the results are the same."""
+        low, high, rounder, bits = map(self.vector, rounding_constants(rounded))
+        # A nan is not greater than the lower limit, which comes first, and so becomes it.
+        x = low.pmax(self.vector(rounded.x)).pmin(high)
+        return (x + rounder).as_(I32X4) - bits
 
     def _splat_address(self, expr: Load) -> tuple[Wasm, int]:
         """An address without an offset: engines load and spread best so (ENGINES.md, 1b)."""
@@ -126,6 +206,8 @@ class Lanes:
 
     def _binary(self, expr: Binary) -> Wasm:
         a, b = self.vector(expr.a), self.vector(expr.b)
+        if expr.op in ("min", "max") and expr.dtype is DType.INT32:
+            return a.min_s(b) if expr.op == "min" else a.max_s(b)
         if expr.op in ("min", "max"):
             return self._extremum(expr, a, b)
         match expr.op:

@@ -37,7 +37,7 @@ from edgesite.ir import (
     walk,
 )
 from edgesite.ir.layout import Layout
-from edgesite.targets.wasm.lanes import LANES, Lanes, in_lanes
+from edgesite.targets.wasm.lanes import LANES, STORED, WIDE, Lanes, in_lanes, lane_type, store_lanes
 from edgesite.targets.wasm.nest import Nest, always_read, shared_in
 from edgesite.targets.wasm.scalars import Scalars, compute_type
 from edgesite.wasm import F32X4, F64, Function, Local
@@ -139,7 +139,7 @@ def _box(
         with inner.loop(lane, 0, whole, LANES) as four:
             vector = Lanes(four, lane).vector(body)
             pointer, offset = four.address(output, position)
-            four.scalars.f.store(pointer, vector, offset)
+            store_lanes(four.scalars.f, output.dtype, pointer, vector, offset)
         if whole < extents[lane]:
             with inner.loop(lane, whole, extents[lane]) as one:
                 _put(one, output, position, one.scalar(body))
@@ -155,7 +155,7 @@ def _has_lanes(
 ) -> bool:
     return (
         extents[axis] >= LANES
-        and output.dtype is DType.FLOAT32
+        and output.dtype in STORED
         and nest.stride(output, position, axis) == 1
         and Lanes(nest, axis).can(body)
     )
@@ -236,7 +236,7 @@ def _reduces_in_lanes(
 ) -> bool:
     return (
         not node.combine.startswith("arg")
-        and node.body.dtype is DType.FLOAT32
+        and node.body.dtype in WIDE
         and _has_lanes(nest, node.output, node.position, finish, lane, extents)
         and Lanes(nest, lane).can(node.body)
     )
@@ -265,7 +265,8 @@ def _vertical(
 ) -> None:
     """Four neighbouring results, one in each lane."""
     f = nest.scalars.f
-    total = LaneTotal(f, node.combine)
+    dtype = node.body.dtype
+    total = LaneTotal(f, node.combine, dtype)
     inner_extents = [extents[axis] for axis in inner_axes]
     if prod(inner_extents) <= UNROLLED_POINTS:
         for place in np.ndindex(*inner_extents):
@@ -274,10 +275,10 @@ def _vertical(
     else:
         with _loops(nest, inner_axes, extents) as inner:
             total.take(Lanes(inner, lane).vector(node.body))
-    nest.known[in_lanes(Result(DType.FLOAT32))] = total.result()
+    nest.known[in_lanes(Result(dtype))] = total.result()
     result = f.let(Lanes(nest, lane).vector(finish))
     pointer, offset = nest.address(node.output, node.position)
-    f.store(pointer, result, offset)
+    store_lanes(f, node.output.dtype, pointer, result, offset)
 
 
 def _horizontal(
@@ -286,7 +287,7 @@ def _horizontal(
     """One result from lanes that run along the last reduction axis, and a tail of scalars."""
     f = nest.scalars.f
     lane = inner_axes[-1]
-    lanes, tail = LaneTotal(f, node.combine), _accumulator(nest, node)
+    lanes, tail = LaneTotal(f, node.combine, node.body.dtype), _accumulator(nest, node)
     whole = extents[lane] // LANES * LANES
     with _loops(nest, inner_axes[:-1], extents) as outer:
         with outer.loop(lane, 0, whole, LANES) as four:
@@ -374,16 +375,18 @@ _OPERATION = {"sum": "add", "prod": "mul", "max": "max", "min": "min"}
 
 
 class LaneTotal:
-    """Four running sums, products or extremes.
+    """Four running sums, products or extremes of float32 or int32.
 
     pmin and pmax are five times as fast as min and max (KERNELS.md, 4) but drop a nan; lanes
     in which one was seen are remembered beside them.
     """
 
-    def __init__(self, f: Function, combine: str) -> None:
+    def __init__(self, f: Function, combine: str, dtype: DType) -> None:
         self._f, self._combine = f, combine
-        self._total = f.local(F32X4, float(identity(combine, DType.FLOAT32)))
-        self._nan = f.local(F32X4, 0.0) if combine in ("max", "min") else None
+        self._total = f.local(lane_type(dtype), identity(combine, dtype))
+        self._whole = dtype is DType.INT32
+        extreme = combine in ("max", "min")
+        self._nan = f.local(F32X4, 0.0) if extreme and not self._whole else None
 
     def take(self, vector: Wasm) -> None:
         """Combine four more elements."""
@@ -395,6 +398,10 @@ class LaneTotal:
             case "prod":
                 f.assign(total, total * vector)
                 return
+        if self._whole:
+            larger = self._combine == "max"
+            f.assign(total, total.max_s(vector) if larger else total.min_s(vector))
+            return
         x = f.let(vector)
         assert self._nan is not None
         f.assign(self._nan, self._nan | (x != x))

@@ -12,14 +12,20 @@ from edgesite.ir.contraction import Contraction, contraction
 from edgesite.ir.layout import Layout
 from edgesite.passes.layout import Arranged
 from edgesite.passes.memory import ALIGNMENT, Buffer, plan_memory
-from edgesite.targets.wasm import contract, depthwise, winograd
+from edgesite.targets.wasm import contract, depthwise, depthwise8, int8, winograd
 from edgesite.targets.wasm.kernels import BorderKernel, Step, loop_step
 from edgesite.targets.wasm.module import Placement
 from edgesite.targets.wasm.rounds import AnyStep, divided, every, owner_of, renamed, rounds
 from edgesite.targets.wasm.rounds import lives as lives_of
 from edgesite.targets.wasm.tiles import split_epilogue
 
-KERNELS = (winograd.steps, contract.steps, depthwise.steps)
+KERNELS = (
+    winograd.steps,
+    contract.steps,
+    depthwise.steps,
+    int8.steps,
+    depthwise8.steps,
+)
 """Ways to compute a contraction, the fastest first; the generic loops know all others."""
 
 FIRST_BYTE = 1024

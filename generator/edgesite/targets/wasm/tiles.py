@@ -149,7 +149,7 @@ class Plan:
 
     def __init__(self, node: Reduce, product: Contraction, layouts: Mapping[Value, Layout]) -> None:
         self.product = product
-        self.finish = node.finish if node.finish is not None else Result(DType.FLOAT32)
+        self.finish = node.finish if node.finish is not None else Result(node.body.dtype)
         self.loads = tuple(dict.fromkeys(self.finish.loads))
         accesses: list[tuple[Value, Sequence[Expr]]] = [
             (product.left.value, product.left.index),
@@ -157,10 +157,11 @@ class Plan:
             *((load.value, load.index) for load in self.loads),
         ]
         addresses = [linear(layouts[value].address(position)) for value, position in accesses]
-        self.starts = tuple(address.constant * BYTES for address in addresses)
+        sizes = [value.dtype.size_bytes for value, _ in accesses]
+        self.starts = tuple(a.constant * size for a, size in zip(addresses, sizes, strict=True))
         self._strides = [
-            {t.number: c * BYTES for t, c in address.terms if isinstance(t, Axis)}
-            for address in addresses
+            {t.number: c * size for t, c in address.terms if isinstance(t, Axis)}
+            for address, size in zip(addresses, sizes, strict=True)
         ]
 
     def loops(self, axes: Sequence[int], access: int) -> list[Loop]:

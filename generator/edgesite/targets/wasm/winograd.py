@@ -145,7 +145,7 @@ def reach(product: Contraction) -> tuple[tuple[int, int], ...]:
     """How far a contraction reads outside of its left operand, whole tiles included."""
     around = list(overhang(product.left))
     shape = shape_of(product)
-    if shape is None:
+    if shape is None or product.left.dtype is not DType.FLOAT32:
         return tuple(around)
     sizes = {shape.y: shape.tile_rows, shape.x: shape.tile_columns}
     for number, position in enumerate(product.left.index):

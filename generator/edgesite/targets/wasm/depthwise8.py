@@ -1,0 +1,243 @@
+"""Quantised depthwise convolutions: every channel has a filter of its own.
+
+Eight channels lie in two vectors of sums, for a tile of several results along a row. Two
+rows of the input at a time, int16, are interleaved, so that `i32x4.dot_i16x8_s` adds the
+products of both rows; a column of the input is loaded once and
+used by all results of the tile whose window covers it. The filters are packed alike:
+[outer axes][channels / 8][pairs of rows][columns][8][2], with zeros for the row that an odd
+number of them lacks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from math import prod
+
+import numpy as np
+
+from edgesite.ir import Array, DType, Reduce, Value
+from edgesite.ir.contraction import Contraction
+from edgesite.ir.layout import Layout
+from edgesite.targets.wasm.kernels import Step
+from edgesite.targets.wasm.lanes import LANES
+from edgesite.targets.wasm.scalars import Scalars
+from edgesite.targets.wasm.tiles import Loop, Plan, along, even_tiles, moved
+from edgesite.targets.wasm.whole import (
+    Finish,
+    finish_of,
+    finish_tile,
+    is_quantised,
+    scratch_for,
+)
+from edgesite.wasm import I16X8, I32, I32X4, Function, Local
+from edgesite.wasm import Value as Wasm
+
+CHANNELS = 8
+PAIR_BYTES = 2 * CHANNELS
+"""Two taps of the filters of eight channels."""
+
+LEFT_BYTES = 2
+
+MOST_RESULTS = 4
+"""Results of a tile: eight sums, two interleaved rows of the input and two taps."""
+
+MOST_TAPS = 64
+"""Taps of a filter up to which they are written out."""
+
+
+@dataclass(frozen=True)
+class Depthwise8Kernel:
+    """A contraction of bytes whose lanes run along an axis that both operands follow."""
+
+    outer: tuple[Loop, ...]
+    lanes: Loop
+    rows: tuple[Loop, ...]
+    lines: tuple[int, ...]
+    """Where every row of taps begins in the left operand, in bytes."""
+    taps: Loop
+    """Along a row of taps."""
+    starts: tuple[int, ...]
+    finish: Finish
+
+    @property
+    def name(self) -> str:
+        """Results, channels and taps."""
+        rows = prod(loop.extent for loop in self.rows)
+        return f"depthwise8_{rows}x{self.lanes.extent}x{len(self.lines) * self.taps.extent}"
+
+    @property
+    def blocks(self) -> int:
+        """Blocks of eight channels."""
+        return -(-self.lanes.extent // CHANNELS)
+
+    @property
+    def block_bytes(self) -> int:
+        """The length of the filters of a block."""
+        return -(-len(self.lines) // 2) * self.taps.extent * PAIR_BYTES
+
+    def emit(self, scalars: Scalars, pointers: tuple[Wasm, ...], *, relaxed: bool) -> None:
+        """Write the loops; pointers: left, filters, the epilogue's reads, result, scratch."""
+        del relaxed
+        _Emission(self, scalars, pointers[-1]).everything(pointers[:-1])
+
+
+def steps(
+    node: Reduce,
+    product: Contraction,
+    layouts: dict[Value, Layout],
+    constants: dict[Value, Array],
+) -> list[Step] | None:
+    """The call that computes a depthwise convolution, or None where this kernel does not fit.
+
+    Adds the rearranged filters to `layouts` and `constants`.
+    """
+    if product.columns or not is_quantised(node, product, layouts, constants):
+        return None
+    plan = Plan(node, product, layouts)
+    kernel = _kernel(plan)
+    if kernel is None:
+        return None
+    inner = [axis for loop in plan.loops(product.inner, access=0) for axis in loop.axes]
+    array = _filters(product, kernel, inner, constants[product.right.value])
+    filters = Value(f"{node.output.name}.filters", array.shape, DType.INT8)
+    layouts[filters], constants[filters] = Layout.row_major(array.shape), array
+    reads = (product.left.value, filters, *(load.value for load in plan.loads))
+    scratch = scratch_for(node.output.name, MOST_RESULTS)
+    layouts[scratch] = Layout.row_major(scratch.shape)
+    return [Step(kernel, reads, (node.output, scratch), macs=product.macs, origin=node.origin)]
+
+
+def _kernel(plan: Plan) -> Depthwise8Kernel | None:
+    product = plan.product
+    batch = plan.loops(product.batch, access=1)
+    rows = plan.loops(product.rows, access=1)
+    stored = plan.finish.dtype.size_bytes
+    if (
+        not batch
+        or batch[-1].steps[:2] != (LEFT_BYTES, stored)
+        or product.size(product.inner) > MOST_TAPS
+    ):
+        return None
+    finish = finish_of(plan, batch[-1])
+    if finish is None:
+        return None
+    none = Loop(1, (0,) * len(batch[-1].steps), ())
+    *around, last = plan.loops(product.inner, access=0) or [none]
+    lines = tuple(
+        sum(p * loop.steps[0] for p, loop in zip(place, around, strict=True))
+        for place in np.ndindex(*(loop.extent for loop in around))
+    )
+    return Depthwise8Kernel(
+        tuple(batch[:-1]),
+        batch[-1],
+        tuple(rows) or (none,),
+        lines,
+        last,
+        plan.starts,
+        finish,
+    )
+
+
+def _filters(
+    product: Contraction, kernel: Depthwise8Kernel, inner: Sequence[int], array: Array
+) -> Array:
+    """The filters as the kernel reads them."""
+    outer = [loop.extent for loop in kernel.outer]
+    axes = [axis for loop in (*kernel.outer, kernel.lanes) for axis in loop.axes]
+    view = along(product, array, [*axes, *inner])
+    merged = view.reshape(prod(outer), kernel.lanes.extent, len(kernel.lines), kernel.taps.extent)
+    padding = [(0, 0), (0, -kernel.lanes.extent % CHANNELS), (0, len(kernel.lines) % 2), (0, 0)]
+    padded = np.pad(merged, padding)
+    split = padded.reshape(prod(outer), kernel.blocks, CHANNELS, -1, 2, kernel.taps.extent)
+    return np.ascontiguousarray(split.transpose(0, 1, 3, 5, 2, 4))
+
+
+@dataclass(frozen=True)
+class _Emission:
+    """Writes one depthwise convolution into a function."""
+
+    kernel: Depthwise8Kernel
+    scalars: Scalars
+    scratch: Wasm
+
+    @property
+    def f(self) -> Function:
+        """The function that is written."""
+        return self.scalars.f
+
+    def everything(self, pointers: tuple[Wasm, ...]) -> None:
+        """All loops around the tiles."""
+        kernel, f = self.kernel, self.f
+        left, filters, *reads, result = pointers
+        at = [
+            f.let(pointer + start) if start else pointer
+            for pointer, start in zip((left, result, *reads), kernel.starts, strict=True)
+        ]
+        with ExitStack() as stack:
+            for number, loop in enumerate(kernel.outer):
+                position = stack.enter_context(f.loop(0, loop.extent))
+                blocks = kernel.blocks * prod(o.extent for o in kernel.outer[number + 1 :])
+                at = moved(f, at, loop, position)
+                filters = f.let(filters + position * (blocks * kernel.block_bytes))
+            for loop in kernel.rows[:-1]:
+                position = stack.enter_context(f.loop(0, loop.extent))
+                at = moved(f, at, loop, position)
+            row = kernel.rows[-1]
+            for start, tiles, results in even_tiles(row.extent, MOST_RESULTS):
+                with f.loop(start, start + tiles * results, step=results) as place:
+                    self._channels(moved(f, at, row, place), filters, results)
+
+    def _channels(self, at: list[Wasm], filters: Wasm, results: int) -> None:
+        kernel, f = self.kernel, self.f
+        whole, rest = divmod(kernel.lanes.extent, CHANNELS)
+        with f.loop(0, whole) as block:
+            self._block(at, filters, results, block, CHANNELS)
+        if rest:
+            self._block(at, filters, results, f.const(I32, whole), rest)
+
+    def _block(self, at: list[Wasm], filters: Wasm, results: int, block: Wasm, width: int) -> None:
+        kernel, f = self.kernel, self.f
+        block = f.let(block)
+        here = moved(f, at, kernel.lanes, f.let(block * CHANNELS))
+        taps = f.let(filters + block * kernel.block_bytes)
+        self._tile(here, taps, results, width)
+
+    def _tile(self, at: list[Wasm], filters: Wasm, results: int, width: int) -> None:
+        """One tile. Registers: two sums per result, two interleaved rows, two taps."""
+        kernel, f = self.kernel, self.f
+        step = kernel.rows[-1].steps
+        sums = [[kernel.finish.start(f, at, half) for half in range(2)] for _ in range(results)]
+        for pair in range(-(-len(kernel.lines) // 2)):
+            self._pair(sums, at[0], filters, pair)
+        lines = [totals[: -(-width // LANES)] for totals in sums]
+        finish_tile(self.scalars, kernel.finish, lines, at, step, self.scratch, width)
+
+    def _pair(self, sums: list[list[Local]], left: Wasm, filters: Wasm, pair: int) -> None:
+        """Two rows of taps: each column of the input goes to every result it belongs to."""
+        kernel, f = self.kernel, self.f
+        step, taps = kernel.rows[-1].steps[0], kernel.taps
+        uses: dict[int, list[tuple[int, int]]] = {}
+        for result in range(len(sums)):
+            for tap in range(taps.extent):
+                column = result * step + tap * taps.steps[0]
+                uses.setdefault(column, []).append((result, tap))
+        for column in sorted(uses):
+            low, high = self._interleaved(left, column, pair)
+            for result, tap in uses[column]:
+                place = (pair * taps.extent + tap) * PAIR_BYTES
+                for half, rows in enumerate((low, high)):
+                    factor = f.load_extend_s(I16X8, filters, place + half * CHANNELS)
+                    total = sums[result][half]
+                    f.assign(total, total + rows.dot_i16x8(factor).as_(I32X4))
+
+    def _interleaved(self, left: Wasm, column: int, pair: int) -> tuple[Local, Local]:
+        """A column of two rows, channel by channel; of the last row alone with zeros."""
+        kernel, f = self.kernel, self.f
+        lines = kernel.lines[2 * pair : 2 * pair + 2]
+        first, *others = (f.let(f.load(I16X8, left, column + line)) for line in lines)
+        second = others[0] if others else f.const(I16X8, 0)
+        low = first.shuffle(second, [0, 8, 1, 9, 2, 10, 3, 11])
+        high = first.shuffle(second, [4, 12, 5, 13, 6, 14, 7, 15])
+        return f.let(low), f.let(high)
