@@ -144,3 +144,37 @@ def contents(folder: Path) -> dict[str, bytes]:
         for path in folder.rglob("*")
         if path.is_file() and path.name != MARKER
     }
+
+
+def test_a_folder_that_holds_the_same_already_is_not_written(root: Path) -> None:
+    write_output(root / "dist", {"a/b": b"x"})
+    before = (root / "dist").stat().st_ino
+
+    write_output(root / "dist", {"a/b": b"x"})
+
+    assert (root / "dist").stat().st_ino == before
+
+
+@pytest.mark.parametrize("change", ["content", "more", "less", "folder", "link"])
+def test_whatever_else_is_in_the_folder_goes(root: Path, change: str) -> None:
+    files = {"a/b": b"x", "c": b"y"}
+    write_output(root / "dist", files)
+    match change:
+        case "content":
+            (root / "dist" / "c").write_text("z")
+        case "more":
+            (root / "dist" / "d").write_text("z")
+        case "less":
+            (root / "dist" / "c").unlink()
+        case "folder":
+            (root / "dist" / "empty").mkdir()
+        case "link":
+            (root / "dist" / "c").unlink()
+            (root / "else").write_text("y")
+            (root / "dist" / "c").symlink_to(root / "else")
+
+    write_output(root / "dist", files)
+
+    assert contents(root / "dist") == files
+    assert not (root / "dist" / "empty").exists()
+    assert not (root / "dist" / "c").is_symlink()

@@ -61,10 +61,13 @@ def write_output(out: Path, files: Mapping[str, bytes]) -> None:
     Raises BuildError where it cannot be written; the folder is then as it was.
     """
     target = out.resolve()
+    # The marker comes first, so that what a killed build leaves can be told to be ours.
+    files = {MARKER: NOTICE.encode(), **files}
+    if _holds(target, files):  # looking is far quicker than writing anew and deleting the old
+        return
     staging = _staging(target, out)
     try:
-        # The marker comes first, so that what a killed build leaves can be told to be ours.
-        for name, data in {MARKER: NOTICE.encode(), **files}.items():
+        for name, data in files.items():
             path = staging / _checked(name)
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data)
@@ -74,6 +77,21 @@ def write_output(out: Path, files: Mapping[str, bytes]) -> None:
         raise _unwritable(out, error) from None
     finally:
         _remove(staging)
+
+
+def _holds(folder: Path, files: Mapping[str, bytes]) -> bool:
+    """Whether a folder has these files and nothing else, not even an empty folder."""
+    folders = {parent for name in files for parent in PurePosixPath(name).parents}
+    expected = {*files, *(parent.as_posix() for parent in folders)} - {"."}
+    try:
+        if {path.relative_to(folder).as_posix() for path in folder.rglob("*")} != expected:
+            return False
+        return all(
+            not (folder / name).is_symlink() and (folder / name).read_bytes() == data
+            for name, data in files.items()
+        )
+    except OSError:  # there is none, or not all of it can be read
+        return False
 
 
 def _is_ours(folder: Path) -> bool:
