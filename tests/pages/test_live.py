@@ -76,7 +76,10 @@ def author(
         for paths in watcher.changes():
             live.rebuild(paths)
 
-    threads = [threading.Thread(target=follow), threading.Thread(target=server.serve_forever)]
+    threads = [
+        threading.Thread(target=follow),
+        threading.Thread(target=server.serve_forever, args=(0.05,)),
+    ]
     for thread in threads:
         thread.start()
     page = context.new_page()

@@ -24,6 +24,11 @@ document.addEventListener("drop", ({ dataTransfer }) => {
   if (file) given = { file };
 }, true);
 
+document.addEventListener("paste", ({ clipboardData }) => {
+  const file = clipboardData?.files[0];
+  if (file) given = { file };
+}, true);
+
 document.addEventListener("click", ({ target }) => {
   const { id } = target as HTMLElement;
   if (id === "draw" || id === "clear") given = { strokes: [] };
