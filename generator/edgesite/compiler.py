@@ -119,7 +119,7 @@ def _bound(program: _Program, schedule: Schedule) -> tuple[Binding, dict[TargetN
             "4 GiB; give smaller shapes"
         )
     inputs = {value.name: value for value in graph.inputs}
-    outputs = dict(zip((info.name for info in static.outputs), graph.outputs, strict=True))
+    outputs = dict(zip((info.name for info in static.outputs), graph.outputs, strict=False))
     pairs = [(outputs[output], inputs[given]) for output, given in program.state.items()]
     modules = {
         target: build_module(
@@ -129,11 +129,16 @@ def _bound(program: _Program, schedule: Schedule) -> tuple[Binding, dict[TargetN
     }
 
     labels = {info.name: info.labels for info in static.outputs}
+    counts = {
+        name: {axis: place.offsets[count] for axis, count in graph.counts[value].items()}
+        for name, value in outputs.items()
+        if value in graph.counts
+    }
 
     def infos(values: Mapping[str, Value], kept: Collection[str]) -> dict[str, TensorInfo]:
         rest = {name: value for name, value in values.items() if name not in kept}
         return {
-            n: tensor_info(n, value, place.offsets[value], labels.get(n, ()))
+            n: tensor_info(n, value, place.offsets[value], labels.get(n, ()), counts.get(n))
             for n, value in rest.items()
         }
 
@@ -189,7 +194,7 @@ def express(static: StaticGraph, *, copied: bool = False) -> Graph:
     for out in static.outputs:
         if tensors.get(out.name) or out.name in static.constants:
             with _gathered(problems, f"output {out.name}"):
-                made = _tensor(out.name, builder, tensors, static)
+                made = ops.packed(_tensor(out.name, builder, tensors, static))
                 again = copied and made.value in builder.inputs
                 outputs.append(elementwise(lambda e: e, made) if again else made)
     if problems:

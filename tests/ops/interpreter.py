@@ -37,7 +37,7 @@ from edgesite.ir import (
     Value,
     verify,
 )
-from edgesite.ops import call, find
+from edgesite.ops import call, find, packed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -65,7 +65,17 @@ def run_node(
         op_type, inputs, attributes, opset, outputs, known=known, domain=domain
     )
     values = evaluate(graph, feeds)
-    return [values[value.name] for value in graph.outputs]
+    return [counted(values, value, graph) for value in graph.outputs[:outputs]]
+
+
+def counted(values: Mapping[str, Array], value: Value, graph: Graph) -> Array:
+    """What of an output counts, its elements one behind the other."""
+    array = values[value.name]
+    counts = graph.counts.get(value, {})
+    shape = list(array.shape)
+    for axis, count in counts.items():
+        shape[axis] = int(values[count.name])
+    return array.ravel()[: math.prod(shape)].reshape(shape)
 
 
 def express_node(
@@ -93,7 +103,7 @@ def express_node(
             tensors.append(builder.input(name, array.shape, DType.of(array.dtype)))
             feeds[name] = array
     results = call(function, tensors, dict(attributes or {}), outputs)
-    return verify(builder.graph(results[:outputs])), feeds
+    return verify(builder.graph([packed(made) for made in results[:outputs]])), feeds
 
 
 def evaluate(graph: Graph, feeds: Mapping[str, Array]) -> dict[str, Array]:

@@ -40,6 +40,8 @@ interface Exports {
 
 interface Port extends TensorPlace {
   readonly view: TypedArray;
+  /** The size of every axis, or where it lies if it follows from the data. */
+  readonly sizes: readonly (readonly [number | bigint])[];
 }
 
 // (module (func (param v128) (result v128)
@@ -108,7 +110,11 @@ function portsOf(places: readonly TensorPlace[], memory: WebAssembly.Memory): Po
   return places.map((place) => {
     const length = place.shape.reduce((product, size) => product * size, 1);
     const typed = ARRAYS[place.dtype] ?? Uint8Array;
-    return { ...place, view: new typed(memory.buffer, place.offset, length) };
+    const sizes = place.shape.map((size, axis) => {
+      const at = place.counts?.[axis];
+      return at ? new BigInt64Array(memory.buffer, at, 1) as unknown as [bigint] : [size] as const;
+    });
+    return { ...place, sizes, view: new typed(memory.buffer, place.offset, length) };
   });
 }
 
@@ -139,7 +145,9 @@ function prepareRun(exports: Exports, manifest: Manifest): Engine["run"] {
     for (const port of inputs) feed(port, feeds[port.name]);
     exports.run();
     const results: Tensors = {};
-    for (const { name, view } of outputs) results[name] = view.slice();
+    for (const { name, sizes, view } of outputs) {
+      results[name] = view.slice(0, sizes.reduce((n, [size]) => n * Number(size), 1));
+    }
     return results;
   };
 }

@@ -24,6 +24,8 @@ export interface TensorPlace {
   /** Bytes from the start of memory. */
   readonly offset: number;
   readonly size_bytes: number;
+  /** Axes whose size follows from the data: where the int64 lies that tells it. */
+  readonly counts?: Readonly<Record<number, number>>;
 }
 
 export interface FileEntry {

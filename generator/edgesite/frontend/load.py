@@ -17,8 +17,8 @@ from edgesite.frontend.order import graphs_of
 
 # 20 000: ten times the nodes of large models.
 NODE_LIMIT = 20_000
-# 8: exporters nest branches and loops three deep at most, and every level is looked at again.
-_DEPTH_LIMIT = 8
+# 5: exporters nest branches and loops three deep at most, and every level may double the model.
+_DEPTH_LIMIT = 5
 
 
 @dataclass(frozen=True)

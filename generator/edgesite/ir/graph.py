@@ -224,6 +224,9 @@ class Graph:
     constants: Mapping[Value, Array]
     strings: tuple[str, ...] = ()
     """What the numbers stand for that elements of STRING are."""
+    counts: Mapping[Value, Mapping[int, Value]] = field(default_factory=dict)
+    """Of outputs with axes whose size follows from data: further outputs, INT64 scalars, that
+    tell how many positions of such an axis count."""
 
     @cached_property
     def producers(self) -> dict[Value, Node]:

@@ -8,7 +8,7 @@ from a function of the axes. A tensor whose elements are known keeps them in
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike
 
 from edgesite.errors import InternalError, UnsupportedShapeError
 from edgesite.ir import codecs
+from edgesite.ir.counts import counted
 from edgesite.ir.dtypes import INDEX, DType
 from edgesite.ir.expr import Axis, Expr, Load, Value, all_of, binary, const, index, select, unary
 from edgesite.ir.graph import (
@@ -48,6 +49,8 @@ class Builder:
     """The operator of the model that is being expressed, for messages and listings."""
     strings: dict[str, int] = field(default_factory=lambda: {"": 0})
     """The number of every string that the model knows."""
+    counts: dict[Value, Mapping[int, Value]] = field(default_factory=dict)
+    """Of values with axes whose size follows from data, the counts of these axes."""
     made: int = 0
     """How many values were given a name, in regions too."""
 
@@ -92,6 +95,10 @@ class Builder:
 
     def append(self, node: Node) -> Tensor:
         """Record a node and give its output."""
+        if self.counts:
+            node, axes = counted(node, self.counts)
+            if axes:
+                self.counts[node.output] = axes
         self.nodes.append(node)
         return Tensor(self, node.output)
 
@@ -148,7 +155,7 @@ class Builder:
             counter=counter,
             going=going,
         )
-        self.nodes.append(region)
+        self.append(region)
         return tuple(Tensor(self, value) for value in region.outputs)
 
     @staticmethod
@@ -163,13 +170,16 @@ class Builder:
         return tensor.value
 
     def graph(self, outputs: Sequence[Tensor]) -> Graph:
-        """The program that computes `outputs`."""
+        """The program that computes `outputs`, and behind them the counts of their axes."""
+        counts = {t.value: self.counts[t.value] for t in outputs if t.value in self.counts}
+        sizes = dict.fromkeys(count for axes in counts.values() for count in axes.values())
         whole = Graph(
             tuple(self.inputs),
-            tuple(tensor.value for tensor in outputs),
+            (*(tensor.value for tensor in outputs), *sizes),
             tuple(self.nodes),
             self.constants,
             tuple(self.strings),
+            counts,
         )
         return whole.with_nodes(self.nodes)
 
@@ -285,6 +295,22 @@ class Tensor:
     def view(self, shape: Sequence[int], position: Callable[..., Sequence[Position]]) -> Tensor:
         """Elements of this tensor rearranged: out[i...] = self[position(i...)]."""
         return self.compute(shape, lambda *axes: self.at(*position(*axes)))
+
+    def count(self, axis: int) -> Tensor | None:
+        """How many positions of an axis there are, where that follows from data: INT64."""
+        found = self.builder.counts.get(self.value, {}).get(axis)
+        return None if found is None else Tensor(self.builder, found)
+
+    def counted(self, axis: int, count: Tensor) -> Tensor:
+        """This tensor, of whose axis only so many positions count."""
+        axes = {**self.builder.counts.get(self.value, {}), axis: count.value}
+        self.builder.counts[self.value] = axes
+        return self
+
+    def size_at(self, axis: int) -> Expr:
+        """The size of an axis as an index, which may follow from data."""
+        count = self.count(axis)
+        return index(self.shape[axis]) if count is None else count.at().cast(INDEX)
 
     def reduce(
         self,

@@ -5,6 +5,7 @@ from edgesite.ops import arithmetic as arithmetic
 from edgesite.ops import casting as casting
 from edgesite.ops import control as control
 from edgesite.ops import conv as conv
+from edgesite.ops import dynamic as dynamic
 from edgesite.ops import einsum as einsum
 from edgesite.ops import features as features
 from edgesite.ops import fill as fill
@@ -32,6 +33,7 @@ from edgesite.ops import slices as slices
 from edgesite.ops import sort as sort
 from edgesite.ops import text as text
 from edgesite.ops import trees as trees
+from edgesite.ops.dynamic import packed
 from edgesite.ops.registry import call, find, is_supported, names, operator, versions
 
-__all__ = ["call", "find", "is_supported", "names", "operator", "versions"]
+__all__ = ["call", "find", "is_supported", "names", "operator", "packed", "versions"]

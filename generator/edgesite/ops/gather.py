@@ -11,9 +11,10 @@ REDUCTIONS = {"none": "set", "add": "sum", "mul": "prod", "max": "max", "min": "
 """What ONNX calls the ways to combine an update with what is there already."""
 
 
-def from_end(position: Expr, extent: int) -> Expr:
+def from_end(position: Expr, extent: int | Expr) -> Expr:
     """An index, counted from the end of its axis where it is negative."""
-    return select(position < 0, position + extent, position).cast(INDEX)
+    size = extent.cast(position.dtype) if isinstance(extent, Expr) else extent
+    return select(position < 0, position + size, position).cast(INDEX)
 
 
 @operator("Gather")
@@ -24,7 +25,10 @@ def gather(x: Tensor, indices: Tensor, *, axis: int = 0) -> Tensor:
 
     def position(*axes: Expr) -> list[Expr]:
         named = axes[along : along + indices.rank]
-        return [*axes[:along], index_at(indices, named, extent), *axes[along + indices.rank :]]
+        place = index_at(indices, named, extent)
+        if x.count(along) is not None:
+            place = from_end(indices.at(*named), x.size_at(along))
+        return [*axes[:along], place, *axes[along + indices.rank :]]
 
     return x.view([*x.shape[:along], *indices.shape, *x.shape[along + 1 :]], position)
 

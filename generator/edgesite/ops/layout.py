@@ -8,7 +8,7 @@ from math import prod
 import numpy as np
 
 from edgesite.errors import ModelError
-from edgesite.ir import INDEX, Expr, Tensor, broadcast_shape, select
+from edgesite.ir import INDEX, DType, Expr, Tensor, broadcast_shape, equal, index, select
 from edgesite.ops.axes import resolve_axes, resolve_axis
 from edgesite.ops.registry import operator
 
@@ -160,10 +160,23 @@ def reverse_sequence(
 @operator("Shape")
 def shape_of(x: Tensor, *, start: int = 0, end: int | None = None) -> Tensor:
     """The sizes of x from one axis up to another."""
+    if any(x.count(axis) for axis in range(x.rank)):
+        sizes = [x.size_at(axis) for axis in range(x.rank)][start:end]
+
+        def size(at: Expr) -> Expr:
+            made: Expr = index(0)
+            for number, one in enumerate(sizes):
+                made = select(equal(at, number), one, made)
+            return made.cast(DType.INT64)
+
+        return x.compute([len(sizes)], size)
     return x.like(np.array(x.shape[start:end], np.int64))
 
 
 @operator("Size")
 def size_of(x: Tensor) -> Tensor:
     """The number of elements of x."""
+    if any(x.count(axis) for axis in range(x.rank)):
+        sizes = shape_of(x)
+        return sizes.reduce([], sizes.shape, sizes.at, "prod")
     return x.like(np.array(x.size, np.int64))

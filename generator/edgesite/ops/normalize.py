@@ -100,6 +100,8 @@ def standardized(x: Tensor, axes: Sequence[int], epsilon: float) -> tuple[Tensor
 
 def mean_square(x: Tensor, axes: Sequence[int]) -> Tensor:
     """The mean over axes of every element times itself."""
+    if any(x.count(axis) for axis in axes):
+        return mean(x * x, axes, True)
     count = prod(x.shape[axis] for axis in axes)
     return sum_of_squares(x, axes, True) * (1 / max(count, 1))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from math import nan, prod
 
-from edgesite.ir import DType, Expr, Tensor, apply, elementwise, select, unary
+from edgesite.ir import DType, Expr, Tensor, apply, elementwise, index, select, unary
 from edgesite.ops.axes import resolve_axes, resolve_axis
 from edgesite.ops.mathematics import through_float
 from edgesite.ops.precision import in_float32
@@ -70,9 +70,24 @@ def mean(x: Tensor, axes: Sequence[int], keepdims: bool) -> Tensor:
     """The sum over axes divided by the number of elements summed; integers truncate."""
     count = prod(x.shape[axis] for axis in axes)
     summed = total(x, axes, keepdims)
+    if any(x.count(axis) for axis in axes):
+        number = prod_of_sizes(x, axes)
+        return elementwise(lambda e, n: e / n.cast(x.dtype), summed, number)
     if x.dtype.is_float:
         return summed * (1 / count if count else nan)
     return summed / max(count, 1)
+
+
+def prod_of_sizes(x: Tensor, axes: Sequence[int]) -> Tensor:
+    """How many elements lie along some axes, of which data decide the sizes: INT32."""
+
+    def body() -> Expr:
+        made: Expr = index(1)
+        for axis in axes:
+            made = made * x.size_at(axis)
+        return made
+
+    return x.compute([], body)
 
 
 def norm(x: Tensor, axes: Sequence[int], keepdims: bool) -> Tensor:

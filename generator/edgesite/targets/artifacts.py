@@ -228,7 +228,13 @@ def _described(stem: str, suffix: str, content: bytes) -> File:
     return File(file=f"{stem}.{digest[:8]}.{suffix}", size_bytes=len(content), sha256=digest)
 
 
-def tensor_info(name: str, value: Value, offset: int, labels: tuple[str, ...] = ()) -> TensorInfo:
+def tensor_info(
+    name: str,
+    value: Value,
+    offset: int,
+    labels: tuple[str, ...] = (),
+    counts: Mapping[int, int] | None = None,
+) -> TensorInfo:
     """The manifest's entry for an input or output."""
     return TensorInfo(
         name=name,
@@ -237,6 +243,7 @@ def tensor_info(name: str, value: Value, offset: int, labels: tuple[str, ...] = 
         offset=offset,
         size_bytes=value.size * value.dtype.size_bytes,
         labels=labels,
+        counts=dict(counts or {}),
     )
 
 

@@ -92,8 +92,13 @@ def _fields(bindings: Sequence[Sequence[TensorInfo]]) -> str:
 
 def _field(infos: Sequence[TensorInfo]) -> str:
     info = infos[0]
-    shapes = dict.fromkeys(" x ".join(map(str, info.shape)) or "scalar" for info in infos)
+    shapes = dict.fromkeys(" x ".join(_sizes(info)) or "scalar" for info in infos)
     return (
         f"  /** {info.dtype}, {' or '.join(shapes)} */\n"
         f"  {json.dumps(info.name)}: {_ARRAYS.get(info.dtype, 'Uint8Array')};"
     )
+
+
+def _sizes(info: TensorInfo) -> list[str]:
+    """The size of every axis; of one whose size follows from data, the largest."""
+    return [f"up to {n}" if k in info.counts else str(n) for k, n in enumerate(info.shape)]

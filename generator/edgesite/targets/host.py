@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from math import prod
 from typing import Any, cast
 
 import numpy as np
@@ -49,7 +50,11 @@ class Instance:
 
     def _read(self, info: TensorInfo) -> NDArray[np.generic]:
         raw = self._memory.read(self._store, info.offset, info.offset + info.size_bytes)
-        array = np.frombuffer(bytes(raw), DType(info.dtype).numpy).reshape(info.shape)
+        shape = list(info.shape)
+        for axis, at in info.counts.items():
+            shape[axis] = int.from_bytes(self._memory.read(self._store, at, at + 8), "little")
+        elements = np.frombuffer(bytes(raw), DType(info.dtype).numpy)
+        array = elements[: prod(shape)].reshape(shape)
         if info.dtype != "string":
             return array
         return np.asarray(np.array([*self._strings], object)[array], object)

@@ -33,6 +33,10 @@ class TensorInfo(Part):
     size_bytes: int
     """Its length in bytes."""
 
+    counts: dict[int, int] = {}
+    """Axes whose size follows from the data: where the int64 lies, in bytes, that tells it. Then
+    `shape` is the most, and only the elements of the true shape are there, ahead of others."""
+
     labels: tuple[str, ...] = ()
     """What the elements along the last axis are called, where the model says."""
 

@@ -60,7 +60,11 @@ class LoopKernel:
         del relaxed
         scalars.f.keep_constants()
         # By number, as `anonymous` gave them: names decide the order of sums, and so of reads.
-        inputs = sorted(self.node.inputs, key=lambda value: int(value.name[1:]))
+        # A node that works in place reads what it writes, in the place of the missing number.
+        names = {value.name for value in self.node.inputs}
+        numbers = {f"v{k}": k for k in range(len(names))}
+        own = next((k for name, k in numbers.items() if name not in names), 0)
+        inputs = sorted(self.node.inputs, key=lambda value: numbers.get(value.name, own))
         values = (*inputs, self.node.output)
         layouts = dict(zip(values, self.layouts, strict=True))
         bases = dict(zip(values, pointers, strict=True))
