@@ -32,6 +32,9 @@ ROOT = Path(__file__).parent.parent.parent
 SCHEMES: tuple[ColorScheme, ...] = ("light", "dark")
 HEIGHTS = {390: 844, 1280: 800}
 
+BROWSER = (
+    "--no-sandbox", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream",
+)  # fmt: skip
 NOTES: FilePayload = {"name": "notes.txt", "mimeType": "text/plain", "buffer": b"not a picture"}
 SEVEN = ((0.3, 0.2), (0.7, 0.18), (0.57, 0.5), (0.48, 0.82))
 
@@ -91,6 +94,29 @@ def drawn(page: Page, served: Served) -> None:
     answered(page, served)
 
 
+def filmed(page: Page, served: Served) -> None:
+    answered(page, served)
+    page.get_by_role("button", name="Camera").click()
+    expect(page.locator("#status")).to_contain_text("frames/s")
+
+
+def several(page: Page, served: Served) -> None:
+    answered(page, served)
+    page.set_input_files("#upload", sorted((ROOT / "demos" / "cifar10").glob("examples/*.jpg")))
+    expect(page.locator("#strip-status")).to_contain_text("pictures answered")
+    page.wait_for_timeout(300)
+
+
+def explained(page: Page, served: Served) -> None:
+    unfolded(page, served)
+    page.get_by_role("button", name="Why this answer?").click()
+    page.get_by_role("button", name="Repeat the check here").click()
+    page.get_by_role("button", name="Run 100 times").click()
+    expect(page.locator("#why-map")).to_be_visible()
+    expect(page.locator("#check-result")).to_contain_text("have the same best class")
+    expect(page.locator("#histogram-words")).to_contain_text("of 100 runs")
+
+
 STATES: dict[str, Callable[[Page, Served], None]] = {
     "": answered,
     "refused": refused,
@@ -99,14 +125,19 @@ STATES: dict[str, Callable[[Page, Served], None]] = {
     "printed": printed,
     "emptied": emptied,
     "drawn": drawn,
+    "filmed": filmed,
+    "several": several,
+    "explained": explained,
 }
+NEEDED = {"emptied": b'id="pad"', "drawn": b'id="pad"', "filmed": b'id="video"'}
+"""What a page must have to come into a state."""
 
 
 def states_of(html: bytes) -> Iterable[str]:
-    """What can become of a page: only demos have states, only some have a drawing pad."""
+    """What can become of a page: only demos have states."""
     if b'id="edgesite-demo"' not in html:
         return [""]
-    return [state for state in STATES if state not in ("emptied", "drawn") or b'id="pad"' in html]
+    return [state for state in STATES if NEEDED.get(state, b"") in html]
 
 
 def of_every_page(pages: dict[str, bytes]) -> list[Shot]:
@@ -159,7 +190,7 @@ def main(readme: bool) -> None:
     }
     server, served = serve(files)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=BROWSER)
         for shot in for_the_readme("cifar10/") if readme else of_every_page(pages):
             take(shot, served, browser)
         browser.close()

@@ -52,6 +52,7 @@ export function showAnswers(answers: readonly Answer[], { labels, threshold }: P
 /** @param exact what pointing at the number tells */
 function fill(at: number, label: string, number: string, share: number, exact: string): void {
   const row = rows[at]!;
+  row.ariaHidden = label ? null : "true";
   write(row.querySelector("span")!, label);
   write(row.cells[1]!, number);
   row.cells[1]!.title = exact;
@@ -75,7 +76,7 @@ export function showStatistics(statistics: Statistics | null): void {
   const { min, max, mean, std } = statistics ?? { min: 0, max: 0, mean: 0, std: 0 };
   write(
     element("statistics"),
-    statistics ? `${plain(min)} to ${plain(max)}, mean ${plain(mean)}, std ${plain(std)}` : "",
+    statistics ? `${plain(min)} to ${plain(max)}, mean\u00a0${plain(mean)}, std\u00a0${plain(std)}` : "",
   );
 }
 
