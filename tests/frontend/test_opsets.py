@@ -153,9 +153,75 @@ def test_old_gemm_broadcasts_its_bias() -> None:
     assert graph.outputs[0].shape == (2, 4)
 
 
-def test_operators_that_have_changed_otherwise_are_refused() -> None:
-    with pytest.raises(UnsupportedError, match="means something else in opset 4 than since opset"):
-        imported("y = Reshape<shape = [120]>(x)", 4)
+@pytest.mark.parametrize(
+    ("node", "expected"),
+    [
+        ('y = Cast <to = "INT32"> (x)', ("Cast", {"to": 6})),
+        ("y = Concat (x, x)", ("Concat", {"axis": 1})),
+        ("y = Concat <axis = 2> (x, x)", ("Concat", {"axis": 2})),
+        ("y = GlobalLpPool <p = 3.0> (x)", ("GlobalLpPool", {"p": 3})),
+        (
+            "y = LpPool <p = 1.0, kernel_shape = [2, 2]> (x)",
+            ("LpPool", {"p": 1, "kernel_shape": [2, 2]}),
+        ),
+        (
+            "y = Pad <paddings = [0, 0, 1, 1, 0, 0, 1, 1]> (x)",
+            ("Pad", {"pads": [0, 0, 1, 1, 0, 0, 1, 1]}),
+        ),
+    ],
+)
+def test_the_oldest_operators_are_spelled_anew(
+    node: str, expected: tuple[str, dict[str, object]]
+) -> None:
+    (made,) = imported(node, 1).nodes
+
+    assert (made.op_type, dict(made.attributes)) == expected
+
+
+@pytest.mark.parametrize(
+    ("body", "operand", "shape"),
+    [
+        ("y = Reshape <shape = [0, -1]> (x)", [0, -1], (2, 60)),
+        (
+            "n = Constant <value = float {3.0}> () a = Constant <value = float {2.0}> () "
+            "y = Tile (x, n, a)",
+            [1, 1, 3, 1],
+            (2, 3, 12, 5),
+        ),
+    ],
+)
+def test_operands_that_were_attributes_become_constants(
+    body: str, operand: list[int], shape: tuple[int, ...]
+) -> None:
+    graph = imported(body, 1)
+
+    (node,) = graph.nodes
+    assert graph.constants[node.inputs[1]].tolist() == operand
+    assert graph.outputs[0].shape == shape
+
+
+def test_split_sizes_that_were_an_operand_become_an_attribute() -> None:
+    body = "s = Constant <value = float[2] {1.0, 2.0}> () y, z = Split <axis = 1> (x, s)"
+
+    (node,) = imported(body, 1).nodes
+
+    assert dict(node.attributes) == {"axis": 1, "split": [1, 2]}
+    assert node.inputs == ("x",)
+
+
+@pytest.mark.parametrize(
+    ("body", "inputs", "message"),
+    [
+        ("y = GlobalLpPool <p = 2.5> (x)", "float[1, 2, 3, 4] x", "norm of order 2.5"),
+        ("y = Tile (x, n, a)", "float[2] x, float n, float a", "is not a constant"),
+        ('y = Cast <to = "NUMBER"> (x)', "float[2] x", "'NUMBER', which is no type"),
+    ],
+)
+def test_old_nodes_without_a_newer_spelling_are_refused(
+    body: str, inputs: str, message: str
+) -> None:
+    with pytest.raises((UnsupportedError, ModelError), match=message):
+        imported(body, 1, inputs)
 
 
 def test_ranges_of_vectors_are_ranges_of_scalars() -> None:

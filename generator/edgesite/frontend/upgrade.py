@@ -7,14 +7,17 @@ used to be asked for, axis included, and became automatic.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
-from onnx import NodeProto, helper
+import numpy as np
+from onnx import NodeProto, TensorProto, helper, numpy_helper
 
-from edgesite.errors import UnsupportedOperatorError
+from edgesite.errors import ModelError, UnsupportedOperatorError
 from edgesite.frontend.infer import title
 from edgesite.frontend.known import Known
 from edgesite.frontend.opsets import OLDEST, schema_of
+from edgesite.frontend.tensors import Array
 from edgesite.frontend.types import dims_of
 
 _BROADCASTING = frozenset(
@@ -55,8 +58,8 @@ def upgraded(node: NodeProto, opset: int, known: Known) -> Sequence[NodeProto]:
         return _broadcast(node, known)
     if node.op_type in _OBSOLETE:
         return [_without(node, _OBSOLETE[node.op_type])]
-    if node.op_type == "Upsample":
-        return [_scales(node)]
+    if node.op_type in _REWRITTEN:
+        return _REWRITTEN[node.op_type](node, known)
     raise UnsupportedOperatorError(
         f"{title(node)}: means something else in opset {opset} than since opset {OLDEST}; "
         f"export the model with opset {OLDEST} or newer"
@@ -85,15 +88,97 @@ def _scalars(node: NodeProto, known: Known) -> Sequence[NodeProto]:
     return [*squeezed, newer]
 
 
-def _scales(node: NodeProto) -> NodeProto:
+def _with(node: NodeProto, obsolete: Sequence[str], **attributes: Any) -> NodeProto:
+    """The node with some attributes instead of others."""
+    newer = _without(node, (*obsolete, *attributes))
+    newer.attribute.extend(helper.make_attribute(name, v) for name, v in attributes.items())
+    return newer
+
+
+def _values(node: NodeProto) -> dict[str, Any]:
+    return {a.name: helper.get_attribute_value(a) for a in node.attribute}
+
+
+def _scales(node: NodeProto, _: Known) -> Sequence[NodeProto]:
     """Upsample with a scale per axis instead of one for the height and one for the width."""
-    values = {a.name: helper.get_attribute_value(a) for a in node.attribute}
+    values = _values(node)
     newer = _without(node, ("height_scale", "mode", "width_scale"))
     mode = "linear" if values.get("mode") == b"bilinear" else "nearest"
     scales = [1.0, 1.0, values.get("height_scale", 1.0), values.get("width_scale", 1.0)]
     newer.attribute.append(helper.make_attribute("mode", mode))
     newer.attribute.append(helper.make_attribute("scales", scales))
-    return newer
+    return [newer]
+
+
+def _cast_by_number(node: NodeProto, _: Known) -> Sequence[NodeProto]:
+    """Cast to an element type by its number instead of its name."""
+    name = _values(node).get("to", b"").decode()
+    if name not in dict(TensorProto.DataType.items()):
+        raise ModelError(f"{title(node)}: casts to {name!r}, which is no type; export it again")
+    return [_with(node, (), to=TensorProto.DataType.Value(name))]
+
+
+def _concat_along(node: NodeProto, _: Known) -> Sequence[NodeProto]:
+    """Concat that says its axis, which was that of the channels unless it did."""
+    return [_with(node, (), axis=_values(node).get("axis", 1))]
+
+
+def _whole_order(node: NodeProto, _: Known) -> Sequence[NodeProto]:
+    """A norm whose order is a whole number instead of a float."""
+    order = _values(node).get("p", 2.0)
+    if order != int(order):
+        raise UnsupportedOperatorError(f"{title(node)}: a norm of order {order} is not supported")
+    return [_with(node, (), p=int(order))]
+
+
+def _pads(node: NodeProto, _: Known) -> Sequence[NodeProto]:
+    """Pad with the new name of an attribute."""
+    return [_with(node, ("paddings",), pads=_values(node)["paddings"])]
+
+
+def _shape_as_input(node: NodeProto, known: Known) -> Sequence[NodeProto]:
+    """Reshape with its shape as an input instead of an attribute."""
+    shape = np.array(_values(node).get("shape", ()), np.int64)
+    return _with_constant(_without(node, ("shape", "consumed_inputs")), known, shape)
+
+
+def _sizes_as_attribute(node: NodeProto, known: Known) -> Sequence[NodeProto]:
+    """Split with its sizes as an attribute instead of an input."""
+    if len(node.input) < 2:
+        return [node]
+    sizes = _constant(node, 1, known).astype(np.int64)
+    newer = _with(node, (), split=sizes.tolist())
+    del newer.input[1:]
+    return [newer]
+
+
+def _repeats(node: NodeProto, known: Known) -> Sequence[NodeProto]:
+    """Tile with a number of repeats per axis instead of one and its axis."""
+    dims = dims_of(known.types.get(node.input[0])) or ()
+    repeats = np.ones(len(dims), np.int64)
+    repeats[int(_constant(node, 2, known).item())] = int(_constant(node, 1, known).item())
+    newer = _without(node, ())
+    del newer.input[1:]
+    return _with_constant(newer, known, repeats)
+
+
+def _constant(node: NodeProto, at: int, known: Known) -> Array:
+    """An input that must be a constant."""
+    array = known.constants.get(node.input[at])
+    if array is None:
+        raise UnsupportedOperatorError(
+            f"{title(node)}: its input {at + 1} is not a constant, which it must be before opset "
+            f"{OLDEST}; export the model with opset {OLDEST} or newer"
+        )
+    return array
+
+
+def _with_constant(node: NodeProto, known: Known, array: Array) -> Sequence[NodeProto]:
+    """The node with a constant as its last input."""
+    name = known.unique(f"{node.name}/constant")
+    node.input.append(name)
+    value = numpy_helper.from_array(array)
+    return [helper.make_node("Constant", [], [name], f"{node.name}/value", value=value), node]
 
 
 def _broadcast(node: NodeProto, known: Known) -> Sequence[NodeProto]:
@@ -115,3 +200,17 @@ def _broadcast(node: NodeProto, known: Known) -> Sequence[NodeProto]:
         "Unsqueeze", [node.input[1]], [wide], f"{node.name}/align", axes=list(trailing)
     )
     return [aligned, newer]
+
+
+_REWRITTEN: Mapping[str, Callable[[NodeProto, Known], Sequence[NodeProto]]] = {
+    "Cast": _cast_by_number,
+    "Concat": _concat_along,
+    "GlobalLpPool": _whole_order,
+    "LpPool": _whole_order,
+    "Pad": _pads,
+    "Reshape": _shape_as_input,
+    "Split": _sizes_as_attribute,
+    "Tile": _repeats,
+    "Upsample": _scales,
+}
+"""Operators whose spelling has changed."""
