@@ -349,3 +349,27 @@ def test_a_nan_becomes_the_lowest_byte_with_and_without_lanes() -> None:
     compiled = edgesite.compile(model_of(nodes, feeds, ["q"], numbers))
 
     assert compiled.run(feeds)["q"].tolist() == [0] * 7
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 5])
+@pytest.mark.parametrize("width", [3, 4, 9])
+def test_a_picture_is_quantised_on_its_way_to_channels_last(
+    channels: int, width: int, rng: np.random.Generator
+) -> None:
+    feeds = {"x0": rng.standard_normal((1, channels, 5, width)).astype(F) * 3}
+    weights = rng.integers(-127, 128, (8, channels, 3, 3)).astype(np.int8)
+    numbers = SCALES | {"w": weights, "u": np.asarray(0.004, F), "uz": np.asarray(0, np.int8)}
+    nodes = [
+        linear("x0", "xq", "QuantizeLinear"),
+        linear("xq", "x"),
+        linear("w", "wf", scale="u"),
+        helper.make_node("Conv", ["x", "wf"], ["y"], pads=[1] * 4),
+        linear("y", "q", "QuantizeLinear", "t"),
+    ]
+    whole = np.clip(np.rint(feeds["x0"] / numbers["s"]) + F(131), 0, 255).astype(int) - 131
+    sums = convolved(whole, weights, (1,) * 4, (1, 1), (1, 1), 1)
+    scales = {"xs": numbers["s"], "ws": numbers["u"], "ys": numbers["t"], "yz": numbers["tz"]}
+
+    assert_equal_in_both_modules(
+        model_of(nodes, feeds, ["q"], numbers), feeds, requantised(sums, scales, ())
+    )

@@ -1,10 +1,10 @@
 """Quantised depthwise convolutions: every channel has a filter of its own.
 
-Eight channels lie in two vectors of sums, for a tile of several results along a row. Two
-rows of the input at a time, int16, are interleaved, so that `i32x4.dot_i16x8_s` adds the
+Four channels are the lanes of a vector of sums, for a tile of several results along a row.
+Two rows of the input at a time, int16, are interleaved, so that `i32x4.dot_i16x8_s` adds the
 products of both rows; a column of the input is loaded once and
 used by all results of the tile whose window covers it. The filters are packed alike:
-[outer axes][channels / 8][pairs of rows][columns][8][2], with zeros for the row that an odd
+[outer axes][channels / 4][pairs of rows][columns][4][2], with zeros for the row that an odd
 number of them lacks.
 """
 
@@ -31,17 +31,18 @@ from edgesite.targets.wasm.whole import (
     is_quantised,
     scratch_for,
 )
-from edgesite.wasm import I16X8, I32, I32X4, Function, Local
+from edgesite.wasm import I16X8, I32, I32X4, I64X2, Function, Local
 from edgesite.wasm import Value as Wasm
 
-CHANNELS = 8
-PAIR_BYTES = 2 * CHANNELS
-"""Two taps of the filters of eight channels."""
+PAIR_BYTES = 2 * LANES
+"""Two taps of the filters of four channels."""
 
 LEFT_BYTES = 2
 
-MOST_RESULTS = 4
-"""Results of a tile: eight sums, two interleaved rows of the input and two taps."""
+REGISTERS = 13
+"""Sums, a row of taps and one interleaved column of the input share so many."""
+
+MOST_RESULTS = 8
 
 MOST_TAPS = 64
 """Taps of a filter up to which they are written out."""
@@ -69,8 +70,8 @@ class Depthwise8Kernel:
 
     @property
     def blocks(self) -> int:
-        """Blocks of eight channels."""
-        return -(-self.lanes.extent // CHANNELS)
+        """Blocks of four channels."""
+        return -(-self.lanes.extent // LANES)
 
     @property
     def block_bytes(self) -> int:
@@ -148,9 +149,9 @@ def _filters(
     axes = [axis for loop in (*kernel.outer, kernel.lanes) for axis in loop.axes]
     view = along(product, array, [*axes, *inner])
     merged = view.reshape(prod(outer), kernel.lanes.extent, len(kernel.lines), kernel.taps.extent)
-    padding = [(0, 0), (0, -kernel.lanes.extent % CHANNELS), (0, len(kernel.lines) % 2), (0, 0)]
+    padding = [(0, 0), (0, -kernel.lanes.extent % LANES), (0, len(kernel.lines) % 2), (0, 0)]
     padded = np.pad(merged, padding)
-    split = padded.reshape(prod(outer), kernel.blocks, CHANNELS, -1, 2, kernel.taps.extent)
+    split = padded.reshape(prod(outer), kernel.blocks, LANES, -1, 2, kernel.taps.extent)
     return np.ascontiguousarray(split.transpose(0, 1, 3, 5, 2, 4))
 
 
@@ -185,59 +186,65 @@ class _Emission:
                 position = stack.enter_context(f.loop(0, loop.extent))
                 at = moved(f, at, loop, position)
             row = kernel.rows[-1]
-            for start, tiles, results in even_tiles(row.extent, MOST_RESULTS):
+            for start, tiles, results in even_tiles(row.extent, self._most()):
                 with f.loop(start, start + tiles * results, step=results) as place:
                     self._channels(moved(f, at, row, place), filters, results)
 
+    def _most(self) -> int:
+        """Results of a tile: as many as there are registers for."""
+        return max(1, min(MOST_RESULTS, REGISTERS - 1 - self.kernel.taps.extent))
+
     def _channels(self, at: list[Wasm], filters: Wasm, results: int) -> None:
         kernel, f = self.kernel, self.f
-        whole, rest = divmod(kernel.lanes.extent, CHANNELS)
+        whole, rest = divmod(kernel.lanes.extent, LANES)
         with f.loop(0, whole) as block:
-            self._block(at, filters, results, block, CHANNELS)
+            self._block(at, filters, results, block, LANES)
         if rest:
             self._block(at, filters, results, f.const(I32, whole), rest)
 
     def _block(self, at: list[Wasm], filters: Wasm, results: int, block: Wasm, width: int) -> None:
         kernel, f = self.kernel, self.f
         block = f.let(block)
-        here = moved(f, at, kernel.lanes, f.let(block * CHANNELS))
+        here = moved(f, at, kernel.lanes, f.let(block * LANES))
         taps = f.let(filters + block * kernel.block_bytes)
         self._tile(here, taps, results, width)
 
     def _tile(self, at: list[Wasm], filters: Wasm, results: int, width: int) -> None:
-        """One tile. Registers: two sums per result, two interleaved rows, two taps."""
+        """One tile. Registers: a sum per result, a row of pairs of taps, one column."""
         kernel, f = self.kernel, self.f
-        step = kernel.rows[-1].steps
-        sums = [[kernel.finish.start(f, at, half) for half in range(2)] for _ in range(results)]
+        sums = [kernel.finish.start(f, at, 0) for _ in range(results)]
         for pair in range(-(-len(kernel.lines) // 2)):
             self._pair(sums, at[0], filters, pair)
-        lines = [totals[: -(-width // LANES)] for totals in sums]
-        finish_tile(self.scalars, kernel.finish, lines, at, step, self.scratch, width)
+        lines = [[total] for total in sums]
+        steps = kernel.rows[-1].steps
+        finish_tile(self.scalars, kernel.finish, lines, at, steps, self.scratch, width)
 
-    def _pair(self, sums: list[list[Local]], left: Wasm, filters: Wasm, pair: int) -> None:
+    def _pair(self, sums: list[Local], left: Wasm, filters: Wasm, pair: int) -> None:
         """Two rows of taps: each column of the input goes to every result it belongs to."""
         kernel, f = self.kernel, self.f
         step, taps = kernel.rows[-1].steps[0], kernel.taps
+        first = pair * taps.extent * PAIR_BYTES
+        held = [
+            f.let(f.load_extend_s(I16X8, filters, first + tap * PAIR_BYTES))
+            for tap in range(taps.extent)
+        ]
         uses: dict[int, list[tuple[int, int]]] = {}
         for result in range(len(sums)):
             for tap in range(taps.extent):
                 column = result * step + tap * taps.steps[0]
                 uses.setdefault(column, []).append((result, tap))
         for column in sorted(uses):
-            low, high = self._interleaved(left, column, pair)
+            both = self._interleaved(left, column, pair)
             for result, tap in uses[column]:
-                place = (pair * taps.extent + tap) * PAIR_BYTES
-                for half, rows in enumerate((low, high)):
-                    factor = f.load_extend_s(I16X8, filters, place + half * CHANNELS)
-                    total = sums[result][half]
-                    f.assign(total, total + rows.dot_i16x8(factor).as_(I32X4))
+                total = sums[result]
+                f.assign(total, total + both.dot_i16x8(held[tap]).as_(I32X4))
 
-    def _interleaved(self, left: Wasm, column: int, pair: int) -> tuple[Local, Local]:
+    def _interleaved(self, left: Wasm, column: int, pair: int) -> Local:
         """A column of two rows, channel by channel; of the last row alone with zeros."""
         kernel, f = self.kernel, self.f
         lines = kernel.lines[2 * pair : 2 * pair + 2]
-        first, *others = (f.let(f.load(I16X8, left, column + line)) for line in lines)
+        first, *others = (
+            f.let(f.load_zero(I64X2, left, column + line).as_(I16X8)) for line in lines
+        )
         second = others[0] if others else f.const(I16X8, 0)
-        low = first.shuffle(second, [0, 8, 1, 9, 2, 10, 3, 11])
-        high = first.shuffle(second, [4, 12, 5, 13, 6, 14, 7, 15])
-        return f.let(low), f.let(high)
+        return f.let(first.shuffle(second, [0, 8, 1, 9, 2, 10, 3, 11]))

@@ -61,19 +61,31 @@ def load_lanes(f: Function, dtype: DType, address: Wasm, offset: int) -> Wasm:
     return packed.extend_low_s().extend_low_s()
 
 
-def store_lanes(f: Function, dtype: DType, address: Wasm, vector: Wasm, offset: int) -> None:
-    """Write four neighbouring elements; narrow ones must be in their range."""
+def store_lanes(
+    f: Function, dtype: DType, address: Wasm, vector: Wasm, offset: int, step: int = 1
+) -> None:
+    """Write four elements, `step` elements apart; narrow ones must be in their range."""
+    packed = f.let(_packed(f, dtype, vector))
+    size = dtype.size_bytes
+    if step != 1:
+        for lane in range(LANES):
+            f.store_lane(address, packed, lane, offset + lane * step * size)
+    elif dtype in WIDE:
+        f.store(address, packed, offset)
+    else:
+        f.store_lane(address, packed.as_(I64X2 if size == 2 else I32X4), 0, offset)
+
+
+def _packed(f: Function, dtype: DType, vector: Wasm) -> Wasm:
+    """Four elements side by side, as they are stored."""
     if dtype in WIDE:
-        f.store(address, vector, offset)
-        return
+        return vector
     vector = f.let(vector)
     halves = vector.narrow_s(vector)
     if dtype is DType.INT16:
-        f.store_lane(address, halves.as_(I64X2), 0, offset)
-        return
+        return halves
     halves = f.let(halves)
-    packed = halves.narrow_s(halves) if dtype is DType.INT8 else halves.narrow_u(halves)
-    f.store_lane(address, packed.as_(I32X4), 0, offset)
+    return halves.narrow_s(halves) if dtype is DType.INT8 else halves.narrow_u(halves)
 
 
 @dataclass(frozen=True)

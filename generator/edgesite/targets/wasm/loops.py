@@ -22,6 +22,7 @@ from edgesite.ir import (
     Const,
     DType,
     Expr,
+    Load,
     Map,
     Node,
     Reduce,
@@ -128,9 +129,7 @@ def _box(
     _watch(nest, output, position, body)
     nest.shared = shared_in(body)
     axes = _in_memory_order(nest, output, position, extents)
-    lane = (
-        axes[-1] if axes and _has_lanes(nest, output, position, body, axes[-1], extents) else None
-    )
+    lane = _lane_axis(nest, output, position, body, axes, extents)
     with _loops(nest, [axis for axis in axes if axis != lane], extents) as inner:
         if lane is None:
             _put(inner, output, position, inner.scalar(body))
@@ -139,10 +138,37 @@ def _box(
         with inner.loop(lane, 0, whole, LANES) as four:
             vector = Lanes(four, lane).vector(body)
             pointer, offset = four.address(output, position)
-            store_lanes(four.scalars.f, output.dtype, pointer, vector, offset)
+            step = nest.stride(output, position, lane) or 1
+            store_lanes(four.scalars.f, output.dtype, pointer, vector, offset, step)
         if whole < extents[lane]:
             with inner.loop(lane, whole, extents[lane]) as one:
                 _put(one, output, position, one.scalar(body))
+
+
+def _lane_axis(
+    nest: Nest,
+    output: Value,
+    position: tuple[Expr, ...],
+    body: Expr,
+    axes: Sequence[int],
+    extents: Sequence[int],
+) -> int | None:
+    """The axis along which a Map is computed four at a time.
+
+    It is the innermost; where that is shorter than a vector, as the channels of a picture
+    are, one along which results lie apart and are written one by one.
+    """
+    if not axes:
+        return None
+    if _has_lanes(nest, output, position, body, axes[-1], extents):
+        return axes[-1]
+    if extents[axes[-1]] >= LANES or isinstance(body, Load) or output.dtype not in STORED:
+        return None
+    for axis in reversed(axes[:-1]):
+        step = nest.stride(output, position, axis) or 0
+        if step > 0 and extents[axis] >= LANES and Lanes(nest, axis).can(body):
+            return axis
+    return None
 
 
 def _has_lanes(
