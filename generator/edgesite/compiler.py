@@ -30,6 +30,7 @@ from edgesite.passes import PIPELINE
 from edgesite.passes.layout import Arranged, choose_layouts
 from edgesite.targets.artifacts import TARGETS, CompiledModel, bind, pack, tensor_info
 from edgesite.targets.manifest import Binding, Source, StateInfo, TargetName, TensorInfo
+from edgesite.targets.wasm.explain import Layer, layers
 from edgesite.targets.wasm.module import build_module
 from edgesite.targets.wasm.schedule import FIRST_BYTE, Schedule, make_schedule, reach
 
@@ -77,6 +78,20 @@ def compile(  # noqa: A001 - the name users expect: edgesite.compile(model)
         schedules[0].weights,
         weights_offset=FIRST_BYTE,
     )
+
+
+def explain(
+    model: str | os.PathLike[str],
+    shapes: Shapes | None = None,
+    constants: Mapping[str, ArrayLike] | None = None,
+    state: Mapping[str, str] | None = None,
+) -> list[Layer]:
+    """Which kernels compute each operator of a model, and what share of the time they may take.
+
+    Takes what `compile` takes, but for one set of shapes only, and raises the same.
+    """
+    program = _program(Path(model), shapes or {}, constants, state or {})
+    return layers(program.schedule(()).steps)
 
 
 @dataclass(frozen=True)
@@ -194,7 +209,12 @@ def express(static: StaticGraph, *, copied: bool = False) -> Graph:
     for out in static.outputs:
         if tensors.get(out.name) or out.name in static.constants:
             with _gathered(problems, f"output {out.name}"):
-                made = ops.packed(_tensor(out.name, builder, tensors, static))
+                made = _tensor(out.name, builder, tensors, static)
+                if isinstance(made, ops.TensorList):
+                    raise UnsupportedTypeError(
+                        "is a sequence; export the model with tensors as outputs"
+                    )
+                made = ops.packed(made)
                 again = copied and made.value in builder.inputs
                 outputs.append(elementwise(lambda e: e, made) if again else made)
     if problems:

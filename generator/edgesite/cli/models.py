@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -62,6 +63,10 @@ def compile_model(
     verify: Annotated[
         bool, typer.Option(help="Compare with onnxruntime on random inputs before writing.")
     ] = True,
+    explain: Annotated[
+        bool,
+        typer.Option(help="List every operator: kernels, work, bytes and predicted share of time."),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Compile a model to WebAssembly, with a JavaScript module that runs it.
@@ -83,7 +88,15 @@ def compile_model(
         compiled.save(out)
         manifest = compiled.manifest
         facts = {"out": out, "manifest": manifest.model_dump(mode="json"), "proof": proof}
-        show(as_json, facts, _compiled_lines(out, manifest, proof))
+        lines = _compiled_lines(out, manifest, proof)
+        if explain:
+            from edgesite import compiler
+            from edgesite.targets.wasm.explain import table
+
+            rows = compiler.explain(model, several[0] if several else sizes, fixed, kept)
+            facts["layers"] = [asdict(row) for row in rows]
+            lines = [*table(rows), *lines]
+        show(as_json, facts, lines)
 
 
 def check_model(

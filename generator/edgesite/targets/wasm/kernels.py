@@ -38,6 +38,8 @@ class Step:
     offsets: tuple[int, ...] = ()
     """Bytes behind the start of each buffer, where a call works on a part of it."""
     macs: int = 0
+    effort: float = 1.0
+    """Multiplications that are done for each of `macs`."""
     origin: str = ""
 
 

@@ -225,7 +225,8 @@ class _Steps:
             for block in blocks:
                 made += self._block(block, bases, spectrum, inputs, products)
         first = made[1]
-        made[1] = replace(first, macs=self.product.macs, origin=node.origin)
+        effort = shape.n**2 / (3 * shape.m) ** 2
+        made[1] = replace(first, macs=self.product.macs, effort=effort, origin=node.origin)
         return made
 
     def _value(self, role: str, size: int) -> Value:

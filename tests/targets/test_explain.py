@@ -1,0 +1,59 @@
+"""What a program's time goes into, from shapes alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import helper
+
+from edgesite.compiler import explain
+from edgesite.targets.wasm.explain import table
+from tests.models import model_of
+
+
+@pytest.fixture
+def model(tmp_path: Path, rng: np.random.Generator) -> Path:
+    """A large convolution, a pooling, and a small convolution."""
+    feeds = {"x": np.zeros((1, 16, 32, 32), np.float32)}
+    weights = {
+        "v": rng.standard_normal((64, 16, 3, 3), dtype=np.float32),
+        "w": rng.standard_normal((4, 64, 1, 1), dtype=np.float32),
+    }
+    nodes = [
+        helper.make_node("Conv", ["x", "v"], ["a"], name="large", pads=[1] * 4),
+        helper.make_node("MaxPool", ["a"], ["b"], name="pool", kernel_shape=[2, 2], strides=[2, 2]),
+        helper.make_node("Conv", ["b", "w"], ["y"], name="small"),
+    ]
+    path = tmp_path / "model.onnx"
+    onnx.save(model_of(nodes, feeds, ["y"], weights), path)
+    return path
+
+
+def test_every_operator_is_listed_with_its_kernels_and_work(model: Path) -> None:
+    rows = {row.origin: row for row in explain(model)}
+
+    assert {"large", "pool", "small"} <= rows.keys()
+    assert any(name.startswith("winograd4") for name in rows["large"].kernels)
+    assert rows["large"].macs == 32 * 32 * 64 * 16 * 9
+    assert rows["pool"].macs == 0
+    assert rows["pool"].size_bytes == 64 * (32 * 32 + 16 * 16) * 4
+
+
+def test_predicted_shares_add_up_and_favour_the_large(model: Path) -> None:
+    rows = explain(model)
+
+    assert sum(row.share for row in rows) == pytest.approx(1)
+    assert max(rows, key=lambda row: row.share).origin == "large"
+
+
+def test_the_table_has_a_line_per_operator(model: Path) -> None:
+    rows = explain(model)
+    heading, *lines = table(rows)
+
+    assert heading.split() == ["share", "Mmac", "KB", "operator:", "kernels"]
+    assert [line.split("  ")[-1].split(":")[0] for line in lines] == [
+        row.origin or "-" for row in rows
+    ]
