@@ -29,28 +29,24 @@ MODELS = Path(__file__).parents[2] / "shared" / "models"
 NAMES = [
     "cifar10-small-cnn",
     "deeplabv3-mobilenet-257",
+    "dtln-1",
     "dtln-2",
     "fastestdet-352",
     "lgbm-regressor-tensor",
+    "linear-classifier-14",
+    "logreg-iris-zipmap",
     "magika-standard-v3_3",
     "mnist-8",
     "mnist-mlp-batchnorm",
     "ppocr-cls-mobilenetv3",
+    "rf-iris-25",
     "sci-lowlight-240x320",
+    "silero-vad-16k-op15",
     "superres-x3",
     "ultraface-slim-320",
     "ultraface-slim-320-int8-qdq",
+    "xgb-regressor-13",
 ]
-
-REFUSED = {
-    "dtln-1": "LSTM",
-    "linear-classifier-14": "LinearClassifier",
-    "logreg-iris-zipmap": "LinearClassifier",
-    "rf-iris-25": "TreeEnsembleClassifier",
-    "silero-vad-16k-op15": "LSTM",
-    "xgb-regressor-13": "TreeEnsembleRegressor",
-}
-"""Models with an operator that has no meaning in primitives yet; move those up that get one."""
 
 FEEDS = {"x": np.arange(6, dtype=np.float32).reshape(2, 3)}
 
@@ -545,16 +541,6 @@ def test_real_models_answer_as_onnxruntime(name: str, facts: dict[str, Any]) -> 
             wanted = reference[f"{label}_out_{k}"]
             assert got[key].shape == wanted.shape
             np.testing.assert_allclose(got[key], wanted, rtol=0, atol=tolerance)
-
-
-@pytest.mark.parametrize("name", REFUSED)
-def test_real_models_are_refused_by_the_operator_they_need(
-    name: str, facts: dict[str, Any]
-) -> None:
-    case = next(iter(facts[name]["cases"].values()))
-
-    with pytest.raises(EdgesiteError, match=REFUSED[name]):
-        edgesite.compile(MODELS / f"{name}.onnx", case["in_shapes"])
 
 
 def test_the_reference_of_these_tests_is_onnxruntime() -> None:
