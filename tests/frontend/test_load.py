@@ -346,7 +346,7 @@ class TestExtent:
         model.CopyFrom(MODEL)
         model.graph.node.extend(body.node)
 
-        with pytest.raises(UnsupportedError, match="lie in each other more than 8 deep"):
+        with pytest.raises(UnsupportedError, match="lie in each other more than 5 deep"):
             import_model(model)
 
     def test_more_nodes_than_anyone_has_are_refused(self) -> None:
