@@ -39,6 +39,8 @@ class Author:
     demo: Path
     page: Page
     complaints: list[str]
+    live: LiveSite
+    server: Server
 
     @property
     def site(self) -> Path:
@@ -87,7 +89,7 @@ def author(
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.goto(f"{server.url}colours/")
     expect(page.locator("#status")).to_contain_text("Computed here")
-    yield Author(site / "demos" / "colours", page, complaints)
+    yield Author(site / "demos" / "colours", page, complaints, live, server)
     page.close()
     watcher.close()
     live.close()
@@ -214,6 +216,24 @@ def test_a_problem_lies_over_the_last_good_page_until_it_is_mended(author: Autho
 
     expect(overlay).to_have_count(0)
     assert author.is_the_same
+
+
+def test_a_page_finds_a_server_that_comes_back(author: Author) -> None:
+    author.mark()
+    author.live.close()
+    author.server.shutdown()
+    author.server.server_close()
+    (author.demo / "index.md").write_text("## Written meanwhile")
+    live = LiveSite(author.site, watched=True)
+    live.rebuild()
+    server = Server("127.0.0.1", author.server.server_port, live)
+    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+
+    expect(author.page.locator(".words h2").first).to_have_text("Written meanwhile")
+    assert author.is_the_same
+    live.close()
+    server.shutdown()
+    server.server_close()
 
 
 def test_a_problem_can_be_put_aside(author: Author) -> None:

@@ -185,6 +185,19 @@ def test_a_site_that_never_was_well_has_a_page_that_waits(site: Path, demo: Path
     assert live.answer("colours/")[0]
 
 
+def test_a_site_that_cannot_be_built_is_at_its_own_path_all_the_same(
+    site: Path, demo: Path
+) -> None:
+    with (site / "edgesite.yaml").open("a") as file:
+        file.write("site_url: https://user.github.io/repository\n")
+    (demo / "demo.yaml").unlink()
+    live = LiveSite(site, watched=True)
+    live.rebuild()
+
+    assert live.base == "/repository/"
+    assert b'src="/repository/_edgesite/live.js"' in live.answer("colours/")[2]
+
+
 def test_an_error_of_edgesite_itself_is_a_problem_too(
     live: LiveSite, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -21,8 +21,10 @@ from edgesite.errors import EdgesiteError
 from edgesite.site.assets import Assets
 from edgesite.site.build import Memory, made
 from edgesite.site.cache import Cache
+from edgesite.site.config import SiteConfig
 from edgesite.site.serve_problems import Problem, problems_of
-from edgesite.site.source import DEMOS_FOLDER
+from edgesite.site.source import DEMOS_FOLDER, SITE_FILE
+from edgesite.site.validate import load_config
 from edgesite.site.wording import shown
 
 if TYPE_CHECKING:
@@ -80,7 +82,7 @@ class LiveSite:
 
     def __init__(self, root: Path, *, watched: bool) -> None:
         self.root = root
-        self.base = "/"
+        self.base = _base(root)
         self._watched = watched
         self._memory = Memory()
         self._state = _State()
@@ -99,7 +101,7 @@ class LiveSite:
             if self._watched and (not self._script or any(p.suffix == ".ts" for p in changed)):
                 cache = Cache.of_site(self.root)
                 self._script = Assets.load(site.theme, cache).live.data
-            self.base = urlsplit(site.info.site_url or "/").path
+            self.base = _path(site.info.site_url)
             state = _State(files, _hashes(files), (), is_ready=True)
             warnings = site.warnings
         except Exception as error:  # whatever it is, the next edit may mend it
@@ -178,6 +180,18 @@ class LiveSite:
         place = re.search(rb"<script\b|</head>", page)
         at = place.start() if place else 0
         return page[:at] + script + page[at:]
+
+
+def _base(root: Path) -> str:
+    """Where a site wants to be, even if it cannot be built just now."""
+    try:
+        return _path(load_config(root / SITE_FILE, SiteConfig)[0].site_url)
+    except EdgesiteError:
+        return "/"
+
+
+def _path(site_url: str | None) -> str:
+    return urlsplit(site_url or "/").path
 
 
 def _hashes(files: Mapping[str, bytes]) -> dict[str, str]:

@@ -47,6 +47,10 @@ function listen(): void {
   // A browser opens six connections to a server, and a hidden tab must not hold one.
   if (document.hidden) return;
   events = new EventSource(url);
+  // Browsers ask again by themselves where a connection breaks, but not where it is refused.
+  events.onerror = () => {
+    if (events?.readyState === EventSource.CLOSED) setTimeout(listen, 2000);
+  };
   events.onmessage = ({ data }: MessageEvent<string>) => {
     const state = JSON.parse(data) as State;
     showProblems(state.problems);
