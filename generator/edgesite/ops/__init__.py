@@ -29,11 +29,13 @@ from edgesite.ops import reduce as reduce
 from edgesite.ops import regions as regions
 from edgesite.ops import resize as resize
 from edgesite.ops import sample as sample
+from edgesite.ops import sequences as sequences
 from edgesite.ops import slices as slices
 from edgesite.ops import sort as sort
 from edgesite.ops import text as text
 from edgesite.ops import trees as trees
 from edgesite.ops.dynamic import packed
 from edgesite.ops.registry import call, find, is_supported, names, operator, versions
+from edgesite.ops.sequences import TensorList
 
-__all__ = ["call", "find", "is_supported", "names", "operator", "packed", "versions"]
+__all__ = ["TensorList", "call", "find", "is_supported", "names", "operator", "packed", "versions"]

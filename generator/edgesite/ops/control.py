@@ -12,6 +12,7 @@ from edgesite.errors import UnsupportedShapeError
 from edgesite.ir import INDEX, DType, Expr, Round, Tensor, index, minimum, select
 from edgesite.ops.axes import resolve_axis
 from edgesite.ops.registry import operator
+from edgesite.ops.sequences import TensorList
 from edgesite.ops.slices import concat
 
 Subgraph = Callable[..., list[Tensor]]
@@ -61,12 +62,20 @@ def loop(
     written out. Raises UnsupportedShapeError for another one.
     """
     known = _known_trips(trips, condition)
+    given = next(t for t in (trips, condition, *carried) if isinstance(t, Tensor))
+    if any(isinstance(start, TensorList) for start in carried):
+        if known is None or known > UNROLLED_ROUNDS:
+            raise UnsupportedShapeError(
+                "a loop that carries a sequence has many rounds, or as many as a run says; "
+                "export it with a fixed trip count and no condition"
+            )
+        return _written_out(known, given, carried, body)
     if known is None or known > UNROLLED_ROUNDS:
         return _repeated(trips, condition, carried, body)
     try:
         return _repeated(trips, condition, carried, body)
     except UnsupportedShapeError:
-        return _written_out(known, carried, body)
+        return _written_out(known, given, carried, body)
 
 
 def _repeated(
@@ -108,12 +117,14 @@ def _known_trips(trips: Tensor | None, condition: Tensor | None) -> int | None:
     return min(max(0, int(trips.constant.item())), FOREVER)
 
 
-def _written_out(rounds: int, carried: Sequence[Tensor], body: Subgraph) -> tuple[Tensor, ...]:
+def _written_out(
+    rounds: int, given: Tensor, carried: Sequence[Tensor], body: Subgraph
+) -> tuple[Tensor, ...]:
     """A loop as one round behind the other."""
     states = list(carried)
+    builder = given.builder
     kept: list[list[Tensor]] = []
     for number in range(rounds):
-        builder = states[0].builder
         going, *made = body(
             builder.constant(number, DType.INT64), builder.constant(True, DType.BOOL), *states
         )
