@@ -13,7 +13,7 @@ from edgesite.targets.manifest import TargetName
 from edgesite.verify import Reference, verify
 
 FOLDER = Path(__file__).parent / "models"
-NAMES = ("bert", "classifier", "gpt", "tagger", "unet", "vit", "whisper")
+NAMES = ("bert", "classifier", "detector", "gpt", "tagger", "unet", "vit", "whisper")
 EXPORTERS = ("dynamo", "traced")
 SIZES = {"bert": {"length": 9}}
 
