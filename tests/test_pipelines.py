@@ -74,6 +74,7 @@ def classifiers() -> dict[str, Callable[[], Any]]:
         "stochastic gradient": lambda: linear_model.SGDClassifier(random_state=0),
         "linear svm": lambda: svm.LinearSVC(),
         "svm": lambda: svm.SVC(),
+        "svm with probabilities": lambda: svm.SVC(probability=True, random_state=0),
         "polynomial svm": lambda: svm.SVC(kernel="poly"),
         "neighbours": lambda: neighbors.KNeighborsClassifier(3),
         "bayes": lambda: naive_bayes.GaussianNB(),

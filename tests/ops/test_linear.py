@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edgesite.errors import ModelError, UnsupportedOperatorError
+from edgesite.errors import ModelError
 from tests.ops.interpreter import run_node
 from tests.ops.oracle import assert_node
 
@@ -109,8 +109,11 @@ def test_support_vector_classifiers_of_two_classes(rng: np.random.Generator) -> 
     assert_node("SVMClassifier", [table(rng, 20)], machine(rng, [3, 2]), 1, 2, domain=ML)
 
 
-def test_probabilities_are_refused(rng: np.random.Generator) -> None:
-    attributes = machine(rng, [3, 2], prob_a=[-1.5], prob_b=[0.2])
+@pytest.mark.parametrize("per_class", [[3, 2], [3, 2, 1], [1, 2, 3, 2]])
+def test_probabilities(per_class: list[int], rng: np.random.Generator) -> None:
+    pairs = len(per_class) * (len(per_class) - 1) // 2
+    attributes = machine(
+        rng, per_class, prob_a=rng.uniform(-3, -1, pairs).tolist(), prob_b=numbers(rng, pairs)
+    )
 
-    with pytest.raises(UnsupportedOperatorError, match="probability=False"):
-        run_node("SVMClassifier", [table(rng)], attributes, 1, 2, domain=ML)
+    assert_node("SVMClassifier", [table(rng, 20)], attributes, 1, 2, domain=ML, rtol=1e-4)

@@ -10,6 +10,7 @@ import numpy as np
 
 from edgesite.errors import ModelError, UnsupportedOperatorError
 from edgesite.ir import DType, Expr, Tensor, binary, elementwise, equal, select, unary
+from edgesite.ops.coupling import coupled, paired
 from edgesite.ops.features import floats
 from edgesite.ops.registry import Outputs, operator
 from edgesite.ops.scores import above, beside, best, chosen, labels_of, transformed
@@ -182,12 +183,10 @@ def svm_classifier(
     vectors = np.asarray(support_vectors, np.float32).reshape(sum(vectors_per_class), -1)
     alike = kernel(x, x.like(vectors), kernel_type, kernel_params)
     margins = linear_scores(alike, pairs(coefficients, vectors_per_class).ravel(), rho, len(rho))
-    if prob_a:
-        raise UnsupportedOperatorError(
-            "probabilities of a support vector machine are not supported; "
-            "train it with probability=False, or use another model"
-        )
     index = voted(margins, classes)
+    if prob_a:
+        scores = coupled(paired(margins, list(prob_a), list(prob_b)), classes).cast(DType.FLOAT32)
+        return chosen(index, labels), transformed(scores, post_transform)
     if classes == 2:
         return chosen(index, labels), transformed(
             beside(lambda e: -e, margins, lambda e: e), post_transform
