@@ -34,8 +34,8 @@ def coupled(pairs: Tensor, classes: int) -> Tensor:
     """The probabilities [N, classes] that fit those of pairs best, in float64."""
     pairs, count = pairs.cast(DType.FLOAT64), pairs.shape[0]
     place = np.zeros((classes, classes), np.int32)
-    for number, (i, j) in enumerate(combinations(range(classes), 2)):
-        place[i, j] = place[j, i] = number
+    for row, (i, j) in enumerate(combinations(range(classes), 2)):
+        place[i, j] = place[j, i] = row
     number = pairs.like(place)
 
     def first(n: Expr, i: Expr, j: Expr) -> Expr:
