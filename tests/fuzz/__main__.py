@@ -23,11 +23,11 @@ def main() -> int:
     parser.add_argument("--keep", type=Path, help="write the first mutant here and stop")
     given = parser.parse_args()
     if given.keep:
-        given.keep.write_bytes(make(*models(), given.seed, given.first))
+        given.keep.write_bytes(make(*models(official=True), given.seed, given.first))
         return 0
     outcomes: Counter[str] = Counter()
     findings = 0
-    for number, outcome in run(given.seed, given.first, given.count):
+    for number, outcome in run(given.seed, given.first, given.count, official=True):
         outcomes[outcome.split(" ")[0]] += 1
         if outcome.split(" ")[0].isupper():
             findings += 1

@@ -12,23 +12,23 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 # As many as are made before memory that is never given back could matter.
-CHUNK = 500
+CHUNK = 2000
 
 
-def run(seed: int, first: int, count: int) -> Iterator[tuple[int, str]]:
+def run(seed: int, first: int, count: int, *, official: bool) -> Iterator[tuple[int, str]]:
     """The number of every mutant, and what came of it; a finding begins in capitals."""
     end = first + count
     while first < end:
-        for number, outcome in _chunk(seed, first, min(CHUNK, end - first)):
+        for number, outcome in _chunk(seed, first, min(CHUNK, end - first), official):
             yield number, outcome
             first = number + 1
 
 
-def _chunk(seed: int, first: int, count: int) -> Iterator[tuple[int, str]]:
+def _chunk(seed: int, first: int, count: int, official: bool) -> Iterator[tuple[int, str]]:
     """As far as one process comes."""
     with tempfile.TemporaryDirectory(prefix="fuzz-") as scratch:
         (Path(scratch) / "out").mkdir()
-        arguments = [Path(scratch).resolve(), seed, first, count]
+        arguments = [Path(scratch).resolve(), int(official), seed, first, count]
         process = subprocess.Popen(
             [sys.executable, "-m", "tests.fuzz.trial", *map(str, arguments)],
             stdout=subprocess.PIPE,

@@ -57,9 +57,9 @@ def watch(scratch: Path) -> None:
     sys.addaudithook(hook)
 
 
-def main(scratch: Path, seed: int, first: int, count: int) -> None:
+def main(scratch: Path, official: int, seed: int, first: int, count: int) -> None:
     """Compile the mutants `first` to `first + count` of a seed."""
-    small, real = models()
+    small, real = models(official=bool(official))
     folder = scratch / "models"
     folder.mkdir(parents=True)
     (scratch / "secret.data").write_bytes(bytes(1 << 16))
