@@ -35,7 +35,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
 
     def make(source: str) -> Path:
         output = folder / Path(source).with_suffix(".mjs").name
-        arguments = [source, *options, f"--outfile={output}"]
+        arguments = [source, *options, "--define:WITH_CENTRE=true", f"--outfile={output}"]
         subprocess.run([esbuild, *arguments], cwd=theme_folder(), check=True)
         return output
 

@@ -31,12 +31,14 @@ def test_the_script_of_a_model_is_at_most_4_kilobytes(bundle: Callable[[str], Pa
 
 
 @pytest.mark.parametrize(
-    ("inputs", "kilobytes"), [(("upload",), 12), (INPUTS, 20)], ids=["upload", "every-input"]
+    ("inputs", "features", "kilobytes"),
+    [(("upload",), (), 12), (INPUTS, ("centre",), 20)],
+    ids=["upload", "everything"],
 )
 def test_the_scripts_of_a_demo_page_are_small(
-    fresh: Assets, inputs: tuple[str, ...], kilobytes: int
+    fresh: Assets, inputs: tuple[str, ...], features: tuple[str, ...], kilobytes: int
 ) -> None:
-    size = gzipped(fresh.page(inputs).data) + gzipped(fresh.worker.data)
+    size = gzipped(fresh.page(inputs).data) + gzipped(fresh.worker(features).data)
 
     assert size <= kilobytes * KILOBYTE
 

@@ -72,7 +72,7 @@ def test_a_name_carries_the_hash_of_the_content() -> None:
 def test_worker_and_style_are_there_and_an_index_script_is_optional() -> None:
     found = Assets.load()
 
-    assert found.worker.data == b"worker"
+    assert found.worker().data == b"worker"
     assert found.style.data == b"style"
     assert found.style.name.endswith(".css")
     assert found.index is None
@@ -113,22 +113,22 @@ def test_scripts_of_a_site_need_esbuild(tmp_path: Path) -> None:
 def test_templates_of_a_site_do_not_need_esbuild(tmp_path: Path) -> None:
     (tmp_path / "theme" / "templates").mkdir(parents=True)
 
-    assert Assets.load(tmp_path / "theme").worker.data == b"worker"
+    assert Assets.load(tmp_path / "theme").worker().data == b"worker"
 
 
 def test_a_checkout_bundles_its_sources() -> None:
     fresh = Assets.load()
 
-    assert b"createImageBitmap" in fresh.worker.data
-    assert fresh.worker.name.startswith("worker.")
+    assert b"createImageBitmap" in fresh.worker().data
+    assert fresh.worker().name.startswith("worker.")
 
 
 def test_a_bundle_is_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
     fresh = Assets.load()
-    first = fresh.worker
+    first = fresh.worker()
     monkeypatch.setattr("subprocess.run", None)
 
-    assert fresh.worker is first
+    assert fresh.worker() is first
 
 
 def test_a_site_overrides_a_style_and_keeps_the_rest(tmp_path: Path) -> None:
@@ -138,7 +138,7 @@ def test_a_site_overrides_a_style_and_keeps_the_rest(tmp_path: Path) -> None:
     themed = Assets.load(tmp_path)
 
     assert themed.style.data == b"body{color:#123456}\n"
-    assert themed.worker == Assets.load().worker
+    assert themed.worker() == Assets.load().worker()
 
 
 def test_a_syntax_error_is_reported_with_its_file(tmp_path: Path) -> None:
@@ -148,7 +148,7 @@ def test_a_syntax_error_is_reported_with_its_file(tmp_path: Path) -> None:
     with pytest.raises(
         BuildError, match=r"runtime/worker\.ts:1:7: esbuild refuses it: Expected .*"
     ):
-        _ = Assets.load(tmp_path).worker
+        _ = Assets.load(tmp_path).worker()
 
 
 def test_bundles_of_a_checkout_come_from_npm_run_bundle() -> None:
@@ -179,7 +179,9 @@ def test_esbuild_may_be_absent() -> None:
 
 
 @pytest.mark.usefixtures("no_esbuild")
-@pytest.mark.parametrize("folder", [".", "node_modules/.bin", "node_modules/@esbuild/linux-x64/bin"])
+@pytest.mark.parametrize(
+    "folder", [".", "node_modules/.bin", "node_modules/@esbuild/linux-x64/bin"]
+)
 def test_esbuild_is_found_on_the_path_and_beside_the_site(tmp_path: Path, folder: str) -> None:
     program = tmp_path / folder / "esbuild"
     program.parent.mkdir(parents=True, exist_ok=True)
@@ -195,7 +197,7 @@ def test_a_bundle_is_kept_until_a_file_of_its_kind_changes(
     theme, kept = tmp_path / "theme", Cache(tmp_path / "cache")
     (theme / "styles").mkdir(parents=True)
     (theme / "styles" / "site.css").write_text("a { color: red }")
-    first = (Assets.load(theme, kept).style, Assets.load(theme, kept).worker)
+    first = (Assets.load(theme, kept).style, Assets.load(theme, kept).worker())
 
     (theme / "styles" / "site.css").write_text("b { color: red }")
     changed = Assets.load(theme, kept).style
@@ -203,4 +205,4 @@ def test_a_bundle_is_kept_until_a_file_of_its_kind_changes(
 
     assert changed.data == b"b{color:red}\n"
     assert Assets.load(theme, kept).style == changed
-    assert Assets.load(theme, kept).worker == first[1]
+    assert Assets.load(theme, kept).worker() == first[1]

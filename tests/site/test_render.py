@@ -25,9 +25,14 @@ class Bundles:
     """Assets without a bundler."""
 
     def __init__(self) -> None:
-        self.worker = Asset("worker.00000000.js", b"worker")
         self.style = Asset("site.00000000.css", b"body{color:red}")
+        self.offline = Asset("offline.00000000.js", b"offline")
+        self.farewell = Asset("farewell.00000000.js", b"farewell")
         self.index = None
+
+    def worker(self, features: tuple[str, ...]) -> Asset:
+        """Give the script of a worker, named by what it can do."""
+        return Asset(f"{'-'.join(('worker', *features))}.00000000.js", b"worker")
 
     def page(self, inputs: tuple[str, ...]) -> Asset:
         """Give the script of a page, named by what it can do."""
@@ -80,6 +85,7 @@ def test_a_site_is_an_index_a_404_page_and_a_folder_per_demo() -> None:
     assert set(files) == {
         "index.html",
         "404.html",
+        "sw.js",
         "assets/page-upload.00000000.js",
         "assets/worker.00000000.js",
         "assets/site.00000000.css",
@@ -178,6 +184,22 @@ def test_a_site_with_an_address_has_canonical_links() -> None:
     )
     assert b'<link rel="canonical" href="https://example.org/x/">' in files["index.html"]
     assert b'href="https://example.org/x/"' in files["404.html"]
+
+
+def test_a_site_with_an_address_has_cards_for_other_sites() -> None:
+    files = render(toys.colour_demo(), site=toys.site(site_url="https://example.org/x/"))
+
+    page = files["colour/index.html"].decode()
+    assert '<meta property="og:image" content="https://example.org/x/colour/card.jpg">' in page
+    assert '<meta property="og:title" content="What is this colour?">' in page
+    assert files["colour/card.jpg"].startswith(b"\xff\xd8")
+
+
+def test_only_a_demo_that_takes_links_may_fetch_from_elsewhere() -> None:
+    files = render(toys.colour_demo(), toys.stroke_demo(inputs_enabled=("upload", "url")))
+
+    assert "connect-src &#39;self&#39;;" in files["colour/index.html"].decode()
+    assert "connect-src &#39;self&#39; https: http:;" in files["stroke/index.html"].decode()
 
 
 def test_an_accent_makes_a_style_sheet_of_its_own() -> None:

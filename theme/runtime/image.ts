@@ -100,7 +100,7 @@ function cutOut(rows: Rows, spec: ImageInput, shorter: number): Uint8Array {
 export function see(picture: Picture, spec: ImageInput): Uint8Array {
   const rows = flatten(picture, spec);
   const { fit, filter, shorter } = spec.resize;
-  if (spec.centre) return centre(rows, spec.width, spec.height, spec.centre.size, filter);
+  if (WITH_CENTRE && spec.centre) return centre(rows, spec.width, spec.height, spec.centre.size, filter);
   if (shorter) return cutOut(rows, spec, shorter);
   if (fit === "crop") return cropped(rows, spec);
   if (fit === "contain") return padded(rows, spec);

@@ -129,6 +129,13 @@ export interface Prediction {
   readonly target: Target;
 }
 
+/** What the methods of Predictor of the same names ask the worker for. */
+export type Request =
+  | { readonly predict: Source }
+  | { readonly time: number }
+  | { readonly hold: Source }
+  | { readonly cover: Box };
+
 export interface Predictor {
   /** Settles when the model is loaded; rejects with a sentence for the visitor. */
   readonly ready: Promise<Ready>;

@@ -1,8 +1,7 @@
 /** The page's end of its worker. */
 
-import type { PageData, Predictor, Progress, Ready, Source } from "./page";
+import type { PageData, Predictor, Progress, Ready, Request, Source } from "./page";
 import { connect, type WorkerPort } from "./remote";
-import type { Request } from "./worker";
 
 /** Start a worker that loads the model and warms it up. */
 export function createPredictor(page: PageData, onProgress: Progress): Predictor {

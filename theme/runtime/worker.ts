@@ -5,7 +5,7 @@ import { decode, isFalsified, read, Refusal } from "./decode";
 import { start, type Engine } from "./engine";
 import { normalization, see, show, write } from "./image";
 import type { Manifest } from "./manifest";
-import type { Activation, Box, ImageInput, Picture, Prediction, Ready, Source } from "./page";
+import type { Activation, ImageInput, Picture, Prediction, Ready, Request, Source } from "./page";
 import { serve, type Answer, type Port } from "./remote";
 import { cover, statisticsOf } from "./tensor";
 
@@ -17,13 +17,6 @@ export interface Setup {
   readonly input: ImageInput;
   readonly activation: Activation;
 }
-
-/** All other messages; what the methods of Predictor of the same names ask for. */
-export type Request =
-  | { readonly predict: Source }
-  | { readonly time: number }
-  | { readonly hold: Source }
-  | { readonly cover: Box };
 
 type Reply = (request: Request) => Promise<Answer>;
 

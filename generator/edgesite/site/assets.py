@@ -75,10 +75,9 @@ class Assets:
         """Give the script of a demo page that offers at least these ways to give a picture."""
         return self._needed("page", inputs)
 
-    @property
-    def worker(self) -> Asset:
-        """The script that decodes, prepares and predicts."""
-        return self._needed("worker")
+    def worker(self, features: Collection[str] = ()) -> Asset:
+        """Give the script that decodes, prepares and predicts, with at least these features."""
+        return self._needed("worker", features)
 
     @property
     def style(self) -> Asset:

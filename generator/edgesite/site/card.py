@@ -50,10 +50,9 @@ def card(demo: DemoPage, cache: Cache | None) -> bytes | None:
 
 
 def _draw(data: bytes, words: tuple[str, str], rows: Sequence[Bar], accent: str) -> bytes:
-    picture = Image.open(io.BytesIO(data))
-    picture = ImageOps.exif_transpose(picture).convert("RGBA")
-    white = Image.new("RGBA", picture.size, "white")
-    picture = Image.alpha_composite(white, picture).convert("RGB")
+    upright = ImageOps.exif_transpose(Image.open(io.BytesIO(data))).convert("RGBA")
+    white = Image.new("RGBA", upright.size, "white")
+    picture = Image.alpha_composite(white, upright).convert("RGB")
     texts = [*words, *(f"{row.label}{_plain(row.text)}" for row in rows)]
     if not all(text.isascii() for text in texts):
         return _jpeg(ImageOps.fit(picture, SIZE, Image.Resampling.LANCZOS))

@@ -99,7 +99,7 @@ def render_site(
     templates = _templates(theme)
     shared = _Shared(site, assets, _environment(templates), cache)
     for demo in demos:
-        scripts = (assets.page(demo.inputs_enabled), assets.worker, assets.offline)
+        scripts = (assets.page(demo.inputs_enabled), assets.worker(_features(demo)), assets.offline)
         made_of = (demo, site, *scripts, assets.style)
         found = kept.get(demo.slug)
         if found is None or found.made_of != (*made_of, templates):
@@ -176,7 +176,8 @@ class _Renderer:
 
     def demo(self, demo: DemoPage) -> Receipt:
         """Add a demo's page and all files below it; its sizes are returned."""
-        script, worker = self.assets.page(demo.inputs_enabled), self.assets.worker
+        script = self.assets.page(demo.inputs_enabled)
+        worker = self.assets.worker(_features(demo))
         receipt = Receipt.of(demo, script, worker, self.shared.cache)
         first = demo.examples[0].answers if demo.examples else ()
         pictures = small_pictures(demo, self.shared.cache)
@@ -288,6 +289,11 @@ class _Renderer:
             return self.assets.style
         data = self.assets.style.data + accent_rule(accent).encode()
         return Asset(f"site.{hashlib.sha256(data).hexdigest()[:8]}.css", data)
+
+
+def _features(demo: DemoPage) -> tuple[str, ...]:
+    """What the worker of a demo must be able to do beyond the usual."""
+    return ("centre",) if demo.input.centre is not None else ()
 
 
 def _place_of(error: Exception) -> str | None:
