@@ -33,7 +33,7 @@ def if_(condition: Tensor, *, then_branch: Subgraph, else_branch: Subgraph) -> t
     if condition.constant is not None:
         return tuple((then_branch if condition.constant.item() else else_branch)())
     taken = condition.reshape([]).at().cast(INDEX)
-    first = condition.builder.repeat(taken, lambda _: Round(then_branch()))
+    first = condition.builder.repeat(taken, lambda _: Round(_tensors(then_branch())))
 
     def other(_: Tensor, *before: Tensor) -> Round:
         return Round(_of_types(else_branch(), before, "what the branches make"))
@@ -41,9 +41,19 @@ def if_(condition: Tensor, *, then_branch: Subgraph, else_branch: Subgraph) -> t
     return condition.builder.repeat(1 - taken, other, first)
 
 
+def _tensors(made: Sequence[Tensor]) -> Sequence[Tensor]:
+    """What a subgraph makes, if all of it has a place in memory."""
+    if any(isinstance(one, TensorList) for one in made):
+        raise UnsupportedShapeError(
+            "a branch or loop that a run decides on makes a sequence; fix the input that decides "
+            "with compile(..., constants={name: value})"
+        )
+    return made
+
+
 def _of_types(made: Sequence[Tensor], wanted: Sequence[Tensor], what: str) -> Sequence[Tensor]:
     """The tensors, if they have the types of others."""
-    for number, (a, b) in enumerate(zip(made, wanted, strict=True)):
+    for number, (a, b) in enumerate(zip(_tensors(made), wanted, strict=True)):
         if (a.shape, a.dtype) != (b.shape, b.dtype):
             raise UnsupportedShapeError(
                 f"{what} has different types: number {number} is {b.dtype}{list(b.shape)} and "
@@ -89,7 +99,7 @@ def _repeated(
         # In a round, the condition holds.
         going, *made = body(number, number.builder.constant(True, DType.BOOL), *before)
         after = _of_types(made[: len(before)], before, "what a loop carries")
-        rows = made[len(before) :]
+        rows = _tensors(made[len(before) :])
         endless = going.constant is not None and bool(going.constant.all())
         if rows and (known is None or not endless):
             raise UnsupportedShapeError(
