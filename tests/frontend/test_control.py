@@ -7,7 +7,7 @@ import onnx
 import pytest
 from onnx import parser
 
-from edgesite.errors import ModelError, UnsupportedOperatorError, UnsupportedShapeError
+from edgesite.errors import ModelError, UnsupportedOperatorError
 from edgesite.frontend import StaticGraph, StaticNode, import_model
 
 

@@ -133,7 +133,7 @@ def test_shapes_that_do_not_broadcast_are_named() -> None:
         broadcast_shape((2, 3), (4,))
 
 
-@pytest.mark.parametrize("dtype", set(DType) - {DType.STRING}, ids=str)
+@pytest.mark.parametrize("dtype", [d for d in DType if d is not DType.STRING], ids=str)
 def test_dtypes_know_their_numpy_type(dtype: DType) -> None:
     assert DType.of(dtype.numpy) is dtype
     assert dtype.bits == 8 * dtype.size_bytes == 8 * np.zeros(1, dtype.numpy).nbytes

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from edgesite.errors import UnsupportedShapeError
 from tests.ops.interpreter import Array, run_node
 from tests.ops.oracle import assert_node
 
@@ -26,9 +27,19 @@ def test_transforms_of_complex_signals(length: int, inverse: int, rng: np.random
     x = rng.standard_normal((2, length)) + 1j * rng.standard_normal((2, length))
     wanted = np.fft.ifft(x) if inverse else np.fft.fft(x)
 
-    y = dft(pairs(x), -2, inverse=inverse)
+    y = dft(pairs(x).astype(np.float64), -2, inverse=inverse)
 
     np.testing.assert_allclose(y, pairs(wanted), rtol=1e-4, atol=1e-4)
+
+
+def test_inverse_transforms_in_float32_are_of_powers_of_two(rng: np.random.Generator) -> None:
+    x = rng.standard_normal((2, 16)) + 1j * rng.standard_normal((2, 16))
+
+    y = dft(pairs(x), -2, inverse=1)
+
+    np.testing.assert_allclose(y, pairs(np.fft.ifft(x)), rtol=1e-4, atol=1e-5)
+    with pytest.raises(UnsupportedShapeError, match="take a power of two, or cast to float64"):
+        dft(pairs(x), -2, 10, inverse=1)
 
 
 @pytest.mark.parametrize("length", [None, 7, 200])

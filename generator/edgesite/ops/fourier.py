@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from edgesite.errors import ModelError
-from edgesite.ir import Expr, Tensor, equal, index, select
+from edgesite.errors import ModelError, UnsupportedShapeError
+from edgesite.ir import DType, Expr, Tensor, equal, index, select
 from edgesite.ops.axes import resolve_axis
 from edgesite.ops.casting import dtype_of
 from edgesite.ops.precision import in_float32
@@ -174,6 +174,11 @@ def fourier(x: Tensor, length: int | None, axis: int, inverse: int, onesided: in
         spectrum = mirrored(parts(x, along, size // 2 + 1), size)
         return joined(transform(spectrum, 1), along, size, real=True) * (1 / size)
     size = length or count
+    if inverse and size & (size - 1) and x.dtype is DType.FLOAT32:
+        raise UnsupportedShapeError(
+            f"an inverse transform of {size} numbers in float32, where answers that should be 0 "
+            "are the noise of whoever computes them; take a power of two, or cast to float64"
+        )
     done = transform(parts(x, along, size), 1 if inverse else -1)
     made = joined(done, along, size // 2 + 1 if onesided else size, real=False)
     return made * (1 / size) if inverse else made

@@ -261,7 +261,7 @@ class DemoConfig(Block):
     value; by default 1e-4 for float32 outputs."""
 
     state: dict[str, str] = {}
-    """Outputs that are inputs of the next run, {output: input}: kept by the model, zero at first."""
+    """Outputs that are inputs of the next run: {output: input}. Kept by the model, first zero."""
 
     accent: Accent = None
     """A colour for this page, in place of the site's accent."""
