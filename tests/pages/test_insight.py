@@ -42,6 +42,19 @@ def copied(page: Page, button: str) -> str:
     return text
 
 
+def test_the_tools_come_when_a_visitor_reaches_for_one(visit: Visit) -> None:
+    page = visit.open("colour/")
+    wait_until_live(page)
+    assert [url for url in visit.requests if "/tools." in url] == []
+
+    page.get_by_role("button", name="Copy JSON").hover()
+    page.get_by_role("button", name="Copy CSV").hover()
+    page.wait_for_function(
+        "performance.getEntriesByType('resource').some((entry) => entry.name.includes('/tools.'))"
+    )
+    assert len([url for url in visit.requests if "/tools." in url]) == 1
+
+
 def test_the_answer_is_copied_as_json(visit: Visit) -> None:
     page = visit.open("colour/")
     wait_until_live(page)

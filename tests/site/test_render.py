@@ -28,6 +28,7 @@ class Bundles:
         self.style = Asset("site.00000000.css", b"body{color:red}")
         self.offline = Asset("offline.00000000.js", b"offline")
         self.farewell = Asset("farewell.00000000.js", b"farewell")
+        self.tools = Asset("tools.00000000.js", b"tools")
         self.index = None
 
     def worker(self, features: tuple[str, ...]) -> Asset:

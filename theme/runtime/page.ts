@@ -76,6 +76,8 @@ export interface PageData {
   readonly base: string;
   /** The worker's script. */
   readonly worker: string;
+  /** The script of what few visitors use. */
+  readonly tools: string;
   readonly input: ImageInput;
   readonly labels: readonly string[];
   readonly activation: Activation;

@@ -1,5 +1,7 @@
 /** Two small charts, each one path in an SVG of 100 by 24 units. */
 
+import { milliseconds } from "./figures";
+
 const WIDTH = 100;
 const HEIGHT = 24;
 
@@ -36,4 +38,10 @@ export function histogram(svg: Element, values: readonly number[], bins: number)
     count ? `M${at * step} ${HEIGHT}v${-count * unit}h${step * 0.8}v${count * unit}z` : "",
   );
   draw(svg, bars.join(""));
+}
+
+/** The middle and the slow end of some times, in words. */
+export function summary(times: readonly number[], what: string): string {
+  const median = milliseconds(quantile(times, 0.5)), slow = milliseconds(quantile(times, 0.9));
+  return `Median ${median}, 90th percentile ${slow}, of ${times.length} ${what}`;
 }

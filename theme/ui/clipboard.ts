@@ -1,7 +1,6 @@
 /** Buttons that copy a text. */
 
-import { write } from "./elements";
-import { complain } from "./stage";
+import { element, write } from "./elements";
 
 /** How long a button says that it has copied, in milliseconds. */
 const PAUSE = 1500;
@@ -14,7 +13,9 @@ export function enableCopy(button: HTMLElement, text: () => string): void {
       write(button, "Copied");
       setTimeout(() => write(button, words), PAUSE);
     } catch {
-      complain({ message: "The browser does not let this page copy. Select the text instead." });
+      const message = element("message");
+      message.hidden = false;
+      write(message, "The browser does not let this page copy. Select the text instead.");
     }
   };
 }

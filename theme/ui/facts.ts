@@ -1,7 +1,7 @@
 /** The numbers under the card that only the visitor's browser knows. */
 
-import type { PageData, Prediction, Predictor } from "../runtime/page";
-import { histogram, quantile, sparkline } from "./charts";
+import type { PageData, Prediction } from "../runtime/page";
+import { sparkline, summary } from "./charts";
 import { element, write } from "./elements";
 import { kilobytes, milliseconds } from "./figures";
 
@@ -35,38 +35,4 @@ function showHistory(run: number): void {
   spark.toggleAttribute("hidden", history.length < 2);
   sparkline(spark, history);
   write(element("median"), summary(history, history.length > 1 ? "answers" : "answer"));
-}
-
-function summary(times: readonly number[], what: string): string {
-  const median = milliseconds(quantile(times, 0.5)), slow = milliseconds(quantile(times, 0.9));
-  return `Median ${median}, 90th percentile ${slow}, of ${times.length} ${what}`;
-}
-
-/** Milliseconds that are measured well where a clock ticks every tenth of one. */
-const MEASURABLE = 2;
-const RUNS = 100;
-
-/** Let the visitor run the model a hundred times, and show how long it took. */
-export function enableRepeat(predictor: Predictor): void {
-  const button = element<HTMLButtonElement>("repeat");
-  const figure = element("histogram");
-
-  button.onclick = async () => {
-    button.disabled = true;
-    try {
-      const count = Math.ceil(MEASURABLE / Math.max(await predictor.time(5), 0.02));
-      const times: number[] = [];
-      while (times.length < RUNS) {
-        times.push(await predictor.time(count));
-        figure.hidden = false;
-        histogram(figure.firstElementChild!, times, 25);
-        write(element("histogram-low"), milliseconds(Math.min(...times)));
-        write(element("histogram-high"), milliseconds(Math.max(...times)));
-      }
-      const each = count > 1 ? `; each is the mean of ${count} in a row, for the clock is coarse` : "";
-      write(element("histogram-words"), `${summary(times, "runs")}${each}.`);
-    } finally {
-      button.disabled = false;
-    }
-  };
 }

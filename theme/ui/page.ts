@@ -4,18 +4,13 @@ import type { PageData } from "../runtime/page";
 import { createPredictor } from "../runtime/predictor";
 import { showStatus } from "./answer";
 import { enableCamera } from "./camera";
-import { enableCopies } from "./copy";
 import { enableDrawing } from "./draw";
 import { element } from "./elements";
-import { enableRepeat } from "./facts";
 import { kilobytes, thousands } from "./figures";
 import { enableLink } from "./link";
 import { enablePaste } from "./paste";
-import { enableCheck } from "./proof";
-import { enableShare } from "./share";
 import { createStage, type Given, showPicture } from "./stage";
 import { enableUpload } from "./upload";
-import { enableWhy } from "./why";
 
 const page = JSON.parse(element("edgesite-demo").textContent!) as PageData;
 const predictor = createPredictor(page, (loaded, total) => {
@@ -25,7 +20,7 @@ const predictor = createPredictor(page, (loaded, total) => {
       : "Preparing the model",
   );
 });
-const stage = createStage(page, predictor, enableWhy(page, predictor));
+const stage = createStage(page, predictor);
 const radios = element("stage").querySelectorAll<HTMLInputElement>("[name=example]");
 
 const givens = page.examples.map((example, at): Given => ({
@@ -39,16 +34,33 @@ const givens = page.examples.map((example, at): Given => ({
 }));
 
 radios.forEach((radio, at) => { radio.onchange = () => void stage.give(givens[at]!); });
-enableCopies(page, stage);
-enableRepeat(predictor);
-enableCheck(page, predictor);
 const giveLink = WITH_URL ? enableLink(stage) : undefined;
 if (WITH_UPLOAD) enableUpload(page, stage, predictor, giveLink);
 if (WITH_PASTE) enablePaste(stage, giveLink);
 if (WITH_CAMERA) enableCamera(stage);
 const openDrawing = WITH_DRAW ? enableDrawing(page, stage) : undefined;
 
-enableShare(page, stage);
+predictor.ready.then(({ falsified }) => { element("falsified").hidden = !falsified; }, () => {});
+
+let tools: Promise<void> | undefined;
+
+/** Load the tools when a visitor reaches for one; what was pressed before they came is pressed again. */
+function reach({ target, type }: Event): void {
+  const tool = (target as Element).closest<HTMLElement>("[data-tool]");
+  if (!tool) return;
+  const isFirst = !tools;
+  const loaded = (tools ??= import(new URL(page.tools, document.baseURI).href).then(
+    ({ enableTools }: typeof import("./tools")) => {
+      enableTools(page, stage, predictor);
+      for (const event of REACHES) document.removeEventListener(event, reach);
+    },
+  ));
+  if (type === "click" && tool.matches("button")) void loaded.then(() => tool.click());
+  else if (isFirst) loaded.catch(() => { tools = undefined; });
+}
+
+const REACHES = ["pointerover", "focusin", "click"] as const;
+for (const event of REACHES) document.addEventListener(event, reach);
 
 /** Put on the stage what the part of the address behind # says. @returns whether it says anything */
 function openAddress(): boolean {

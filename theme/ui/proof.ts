@@ -6,7 +6,6 @@ import { element, write } from "./elements";
 import { scientific } from "./figures";
 
 export function enableCheck({ examples, labels }: PageData, predictor: Predictor): void {
-  predictor.ready.then(({ falsified }) => { element("falsified").hidden = !falsified; }, () => {});
   const button = element<HTMLButtonElement>("check");
   if (!button) return;
   const result = element("check-result");

@@ -3,18 +3,16 @@
 import type { PageData } from "../runtime/page";
 import { enableCopy } from "./clipboard";
 import { element } from "./elements";
-import type { Given, Stage } from "./stage";
+import type { Stage } from "./stage";
 
 export function enableShare({ inputs }: PageData, stage: Stage): void {
   const details = element<HTMLDetailsElement>("share");
   const link = element<HTMLInputElement>("share-link");
   const embed = element<HTMLTextAreaElement>("share-embed");
   const here = location.href.split("#")[0]!;
-  let latest: Given | undefined;
-
   function show(): void {
     if (!details.open) return;
-    const hash = latest?.hash?.();
+    const hash = stage.given()?.hash?.();
     link.value = here + (hash ? `#${hash}` : "");
     const frame = document.createElement("iframe");
     frame.src = link.value;
@@ -28,9 +26,6 @@ export function enableShare({ inputs }: PageData, stage: Stage): void {
 
   enableCopy(element("copy-link"), () => link.value);
   enableCopy(element("copy-embed"), () => embed.value);
-  details.ontoggle = show;
-  stage.onChange = (given) => {
-    latest = given;
-    show();
-  };
+  details.ontoggle = stage.onChange = show;
+  show();
 }

@@ -34,12 +34,15 @@ export interface Stage {
   clear(words: string): void;
   /** What is known about the picture on the stage: every class, or those of the build. */
   answers(): readonly Answer[];
+  /** What is on the stage with the answer that this browser has computed; null without one. */
+  latest(): { readonly given: Given; readonly prediction: Prediction } | null;
+  /** What is on the stage. */
+  given(): Given | null;
   /** Hears of every picture that comes on the stage. */
   onChange?: (given: Given) => void;
+  /** Hears of every answer that this browser has computed. */
+  onAnswer?: () => void;
 }
-
-/** Hears of every answer that this browser has computed. @param best the class on top */
-export type Listener = (given: Given, prediction: Prediction, best: number) => void;
 
 const stage = element("stage");
 const message = element("message");
@@ -83,9 +86,7 @@ export function complain({ message: words }: { readonly message: string }): void
   write(message, words);
 }
 
-export function createStage(
-  page: PageData, predictor: Predictor, onAnswer: Listener,
-): Stage {
+export function createStage(page: PageData, predictor: Predictor): Stage {
   let isLoaded = false;
   /** Pending as long as the model has something to do. */
   let working: Promise<void> | null = null;
@@ -106,7 +107,7 @@ export function createStage(
     current = given;
   }
 
-  const self: Stage = { give, clear, answers };
+  const self: Stage = { give, clear, answers, latest, given: () => current };
 
   function give(given: Given): Promise<void> {
     message.hidden = true;
@@ -153,7 +154,7 @@ export function createStage(
       showSeen(seen);
       showStatistics(statistics);
       showTimes(page, prediction, performance.now() - begin);
-      onAnswer(given, prediction, answers[0]![0]);
+      self.onAnswer?.();
       showState("live", given.pace?.(total) ?? `Computed here in ${milliseconds(total)}`);
       if (!isWaiting) announce(!!given.pace);
     } else if (given.built) {
@@ -190,6 +191,11 @@ export function createStage(
     if (!current || current !== answered?.given) return [];
     const { given, prediction } = answered;
     return prediction ? best(prediction.values, page.labels.length) : given.built!.answers;
+  }
+
+  function latest(): { given: Given; prediction: Prediction } | null {
+    const prediction = current === answered?.given && answered?.prediction;
+    return current && prediction ? { given: current, prediction } : null;
   }
 
   return self;

@@ -4,10 +4,11 @@
  * Convolutional Networks" (2014), section 4.2.
  */
 
-import type { PageData, Picture, Prediction, Predictor } from "../runtime/page";
+import type { PageData, Picture, Predictor } from "../runtime/page";
+import { best } from "./answer";
 import { element, write } from "./elements";
 import { written } from "./figures";
-import type { Given, Listener } from "./stage";
+import type { Stage } from "./stage";
 
 /** Positions of the cover along each side. */
 const STEPS = 11;
@@ -16,7 +17,9 @@ const COVER = 1 / 4;
 /** What stays visible of parts that do not matter. */
 const GROUND = 0.12;
 
-export function enableWhy({ input, labels }: PageData, predictor: Predictor): Listener {
+export function enableWhy(
+  { input, labels }: PageData, stage: Stage, predictor: Predictor,
+): void {
   const button = element("why");
   const canvas = element<HTMLCanvasElement>("why-map");
   const words = element("why-words");
@@ -24,7 +27,6 @@ export function enableWhy({ input, labels }: PageData, predictor: Predictor): Li
   const { width, height } = input;
   const side = Math.max(1, Math.round(Math.min(width, height) * COVER));
   let isExplained = false;
-  let latest: { given: Given; prediction: Prediction; best: number } | null = null;
   /** Changes with every start and end: a map that is under way sees that it is stale. */
   let turn = 0;
 
@@ -51,20 +53,21 @@ export function enableWhy({ input, labels }: PageData, predictor: Predictor): Li
   }
 
   async function explain(): Promise<void> {
+    const latest = stage.latest();
     if (!latest) return;
-    const { given, prediction, best } = latest;
+    const { given, prediction } = latest;
+    const [top, whole] = best(prediction.values, 1)[0]!;
     const mine = ++turn;
     isExplained = true;
     write(button, "Stop");
     await predictor.hold(await given.source());
-    const whole = prediction.values[best]!;
     const sums = new Float32Array(width * height), counts = new Float32Array(width * height);
     let lowest = whole;
     for (let step = 0; step < STEPS * STEPS; step++) {
       write(words, `Covering part ${step + 1} of ${STEPS * STEPS}`);
       const x = Math.round(((step % STEPS) / (STEPS - 1)) * (width - side));
       const y = Math.round((Math.floor(step / STEPS) / (STEPS - 1)) * (height - side));
-      const left = (await predictor.cover({ x, y, side }))[best]!;
+      const left = (await predictor.cover({ x, y, side }))[top]!;
       if (turn !== mine) return;
       lowest = Math.min(lowest, left);
       for (let row = y; row < y + side; row++) {
@@ -77,7 +80,7 @@ export function enableWhy({ input, labels }: PageData, predictor: Predictor): Li
     const cost = sums.map((sum, at) => sum / counts[at]!);
     const isShare = whole >= 0 && whole <= 1;
     const from = written(whole, isShare), to = written(lowest, isShare);
-    const label = labels[best]!;
+    const label = labels[top]!;
     paint(prediction.seen, cost, Math.max(...cost, Number.MIN_VALUE));
     write(
       words,
@@ -95,9 +98,7 @@ export function enableWhy({ input, labels }: PageData, predictor: Predictor): Li
     });
   };
 
-  return (given, prediction, best) => {
+  stage.onAnswer = () => {
     if (isExplained) reset();
-    latest = { given, prediction, best };
-    button.parentElement!.hidden = !!given.pace;
   };
 }

@@ -75,6 +75,11 @@ class Assets:
         """Give the script of a demo page that offers at least these ways to give a picture."""
         return self._needed("page", inputs)
 
+    @property
+    def tools(self) -> Asset:
+        """The script of what few visitors of a demo page use; loaded when one does."""
+        return self._needed("tools")
+
     def worker(self, features: Collection[str] = ()) -> Asset:
         """Give the script that decodes, prepares and predicts, with at least these features."""
         return self._needed("worker", features)

@@ -65,12 +65,13 @@ class Receipt:
         return self.script + self.weights + self.simd
 
 
-def page_data(demo: DemoPage, worker: str, receipt: Receipt) -> dict[str, Any]:
-    """Fill in `PageData` of theme/runtime/page.ts; worker: its address seen from the page."""
+def page_data(demo: DemoPage, worker: str, tools: str, receipt: Receipt) -> dict[str, Any]:
+    """Fill in `PageData` of theme/runtime/page.ts; worker, tools: addresses seen from the page."""
     return {
         "manifest": dict(demo.manifest),
         "base": "",
         "worker": worker,
+        "tools": tools,
         "input": demo.input.model_dump(mode="json"),
         "labels": demo.labels,
         "activation": demo.activation,

@@ -99,7 +99,8 @@ def render_site(
     templates = _templates(theme)
     shared = _Shared(site, assets, _environment(templates), cache)
     for demo in demos:
-        scripts = (assets.page(demo.inputs_enabled), assets.worker(_features(demo)), assets.offline)
+        worker = assets.worker(_features(demo))
+        scripts = (assets.page(demo.inputs_enabled), worker, assets.tools, assets.offline)
         made_of = (demo, site, *scripts, assets.style)
         found = kept.get(demo.slug)
         if found is None or found.made_of != (*made_of, templates):
@@ -193,7 +194,12 @@ class _Renderer:
             bars=bars,
             first_bars=bars(demo, first),
             words=Markup(to_html(demo.body_markdown)),
-            data=page_data(demo, f"../assets/{self._asset(worker)}", receipt),
+            data=page_data(
+                demo,
+                f"../assets/{self._asset(worker)}",
+                f"../assets/{self._asset(self.assets.tools)}",
+                receipt,
+            ),
             card=self._card(demo),
             policy=_policy(_WITH_LINKS if "url" in demo.inputs_enabled else {}),
         )

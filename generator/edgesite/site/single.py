@@ -72,7 +72,7 @@ class _Inline:
             entry["file"] = self._url(entry["file"])
         for example in page["examples"]:
             example |= {name: self._url(example[name]) for name in ("url", "seen")}
-        page["worker"] = self._url(page["worker"])
+        page |= {name: self._url(page[name]) for name in ("worker", "tools")}
         return json.dumps(page, ensure_ascii=False).replace("<", r"\u003c")
 
     def attribute(self, found: re.Match[str]) -> str:
@@ -88,7 +88,7 @@ class _Inline:
         sources = dict(rule.split(" ", 1) for rule in unescape(policy).split("; "))
         elsewhere = sources["connect-src"].replace("'self'", "").split()
         sources |= {name: " ".join(hashes) for name, hashes in self.hashes.items()}
-        sources["script-src"] += " 'wasm-unsafe-eval'"
+        sources["script-src"] += " data: 'wasm-unsafe-eval'"
         sources |= {
             "worker-src": "data:",
             "connect-src": " ".join(["data:", *elsewhere]),
