@@ -33,12 +33,20 @@ def flowers(classes: int) -> tuple[Array, Array]:
     return x.astype(np.float32), np.minimum(y, classes - 1)
 
 
+def has_scores(model: Any) -> bool:
+    """Whether the exporter writes scores beside the class, as a dictionary unless told not to."""
+    from sklearn import linear_model, pipeline, svm
+
+    last = model[-1] if isinstance(model, pipeline.Pipeline) else model
+    return hasattr(model, "predict_proba") or isinstance(last, svm.SVC | linear_model.SGDClassifier)
+
+
 def exported(model: Any, x: Array) -> bytes:
     """The model in ONNX for a batch of ROWS, with probabilities as a plain tensor."""
     from skl2onnx import to_onnx
     from skl2onnx.common.data_types import FloatTensorType
 
-    options = {id(model): {"zipmap": False}} if hasattr(model, "predict_proba") else {}
+    options = {id(model): {"zipmap": False}} if has_scores(model) else {}
     kind = [("x", FloatTensorType([ROWS, x.shape[1]]))]
     return bytes(to_onnx(model, initial_types=kind, options=options).SerializeToString())
 

@@ -88,6 +88,7 @@ def test_a_site_is_an_index_a_404_page_and_a_folder_per_demo() -> None:
         "404.html",
         "sw.js",
         "assets/page-upload.00000000.js",
+        "assets/tools.00000000.js",
         "assets/worker.00000000.js",
         "assets/site.00000000.css",
         "colour/index.html",

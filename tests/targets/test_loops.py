@@ -32,6 +32,10 @@ def extremes(dtype: DType) -> tuple[Array, Array]:
     return a.ravel(), b.ravel()
 
 
+# What there is arithmetic for.
+COMPUTED = [d for d in DType if d.is_float or d.is_integer or d is DType.BOOL]
+
+
 # Maps
 
 
@@ -39,7 +43,7 @@ def extremes(dtype: DType) -> tuple[Array, Array]:
 @given(st.data())
 def test_maps_broadcast_as_numpy_does(data: st.DataObject) -> None:
     rng = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))
-    dtype = data.draw(st.sampled_from(list(DType)))
+    dtype = data.draw(st.sampled_from(COMPUTED))
     shape = data.draw(st.lists(st.integers(1, 6), max_size=6))
     feeds = {}
     for name in ("a", "b"):
@@ -58,11 +62,11 @@ def test_maps_handle_every_tail(size: int, dtype: DType, rng: np.random.Generato
     assert_means_the_same(lambda x, y: (x * 2 + y) * x, feeds)
 
 
-@pytest.mark.parametrize("source", DType, ids=str)
+@pytest.mark.parametrize("source", COMPUTED, ids=str)
 def test_casts_convert_numbers_every_dtype_holds(source: DType, rng: np.random.Generator) -> None:
     feeds = {"x": numbers(rng, (13,), source)}
 
-    assert_means_the_same(lambda x: [x.cast(target) for target in DType], feeds)
+    assert_means_the_same(lambda x: [x.cast(target) for target in COMPUTED], feeds)
 
 
 @pytest.mark.parametrize("source", INTEGERS, ids=str)
@@ -243,7 +247,7 @@ def test_reductions_along_and_across_memory_handle_every_tail(
     )
 
 
-@pytest.mark.parametrize("dtype", [d for d in DType if d is not DType.BOOL], ids=str)
+@pytest.mark.parametrize("dtype", [d for d in COMPUTED if d is not DType.BOOL], ids=str)
 @pytest.mark.parametrize("combine", ["sum", "prod", "max", "min", "argmax", "argmin"])
 def test_reductions_know_every_dtype(combine: str, dtype: DType, rng: np.random.Generator) -> None:
     feeds = {"x": numbers(rng, (2, 3, 5), dtype)}
