@@ -193,9 +193,11 @@ class Importer:
         elif node.op_type == "ZipMap" and node.domain == "ai.onnx.ml":
             # It only dresses a tensor up as a list of dictionaries.
             self._alias(node.input[0], node.output[0], scope)
-            named = (value_of(a, self.folder) for a in node.attribute)
             self.known.labels[node.output[0]] = tuple(
-                str(label) for kind in named for label in kind
+                str(label)
+                for attribute in node.attribute
+                if attribute.name in ("classlabels_int64s", "classlabels_strings")
+                for label in (*attribute.ints, *(text.decode() for text in attribute.strings))
             )
         elif node.op_type in CONTROL and not node.domain:
             self._control(node, graphs, schema, scope)

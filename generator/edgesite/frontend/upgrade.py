@@ -112,7 +112,8 @@ def _scales(node: NodeProto, _: Known) -> Sequence[NodeProto]:
 
 def _cast_by_number(node: NodeProto, _: Known) -> Sequence[NodeProto]:
     """Cast to an element type by its number instead of its name."""
-    name = _values(node).get("to", b"").decode()
+    to = _values(node).get("to", b"")
+    name = to.decode(errors="replace") if isinstance(to, bytes) else str(to)
     if name not in dict(TensorProto.DataType.items()):
         raise ModelError(f"{title(node)}: casts to {name!r}, which is no type; export it again")
     return [_with(node, (), to=TensorProto.DataType.Value(name))]

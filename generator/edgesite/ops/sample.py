@@ -185,6 +185,12 @@ def deform_conv(
     sliding = windows(x.shape[2:], kernel, strides=strides, dilations=dilations, pads=pads)
     counts = [window.count for window in sliding]
     rank, batch, channels = len(kernel), x.shape[0], x.shape[1]
+    moves = offset_group * prod(kernel)
+    for name, moved, each in (("offset", offset, moves * rank), ("mask", mask, moves)):
+        if moved is not None and moved.shape != (batch, each, *counts):
+            raise ModelError(
+                f"{name} has the shape {list(moved.shape)}, and {[batch, each, *counts]} is needed"
+            )
     offsets = offset.reshape([batch, offset_group, *kernel, rank, *counts])
     scales = None if mask is None else mask.reshape([batch, offset_group, *kernel, *counts])
 
