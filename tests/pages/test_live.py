@@ -257,7 +257,6 @@ def test_a_site_that_is_broken_from_the_start_shows_why(author: Author) -> None:
 
     (author.demo / "demo.yaml").write_text(whole)
     live.rebuild([author.demo / "demo.yaml"])
-    page.goto(f"{server.url}colours/")
     expect(page.locator("h1")).to_contain_text("Red")
 
     page.close()
