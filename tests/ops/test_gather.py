@@ -115,3 +115,23 @@ def test_scatter_refuses_an_unknown_reduction() -> None:
 
     with pytest.raises(ModelError, match='reduction "mean"'):
         run_node("ScatterElements", inputs, {"reduction": "mean"})
+
+
+@pytest.mark.parametrize(
+    ("op", "shapes"),
+    [
+        ("GatherElements", [(3, 4), (2, 3, 4)]),
+        ("ScatterElements", [(3, 4), (2, 2, 2), (2, 2, 2)]),
+        ("ScatterElements", [(3, 4), (2, 2), (2, 1)]),
+        ("ScatterND", [(3, 4), (2, 1), (2, 3)]),
+        ("ScatterND", [(3, 4), (2, 3), (2,)]),
+    ],
+)
+def test_indices_and_updates_that_do_not_fit_are_refused(
+    op: str, shapes: list[tuple[int, ...]]
+) -> None:
+    x, indices, *updates = shapes
+    feeds = [np.ones(x, np.float32), np.zeros(indices, np.int64)]
+
+    with pytest.raises(ModelError):
+        run_node(op, [*feeds, *(np.ones(u, np.float32) for u in updates)], {}, 18)

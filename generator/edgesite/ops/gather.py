@@ -45,10 +45,17 @@ def index_at(indices: Tensor, at: tuple[Expr, ...], extent: int) -> Expr:
     return from_end(indices.at(*at), extent)
 
 
+def check_ranks(x: Tensor, indices: Tensor) -> None:
+    """Raise ModelError unless every index has a place in x."""
+    if indices.rank != x.rank:
+        raise ModelError(f"indices {list(indices.shape)} into {list(x.shape)}; ranks must be equal")
+
+
 @operator("GatherElements", since=11)
 def gather_elements(x: Tensor, indices: Tensor, *, axis: int = 0) -> Tensor:
     """x at every position of the indices, with the index in place of one coordinate."""
     along = resolve_axis(axis, x.rank)
+    check_ranks(x, indices)
 
     def position(*axes: Expr) -> list[Expr]:
         return [*axes[:along], from_end(indices.at(*axes), x.shape[along]), *axes[along + 1 :]]
@@ -78,6 +85,11 @@ def scatter_elements(
 ) -> Tensor:
     """x with the updates written at their positions, the index in place of one coordinate."""
     along = resolve_axis(axis, x.rank)
+    check_ranks(x, indices)
+    if updates.rank != indices.rank or any(
+        have < need for have, need in zip(updates.shape, indices.shape, strict=True)
+    ):
+        raise ModelError(f"updates {list(updates.shape)} for indices {list(indices.shape)}")
 
     def position(*axes: Expr) -> list[Expr]:
         return [*axes[:along], from_end(indices.at(*axes), x.shape[along]), *axes[along + 1 :]]
@@ -89,6 +101,10 @@ def scatter_elements(
 def scatter_nd(x: Tensor, indices: Tensor, updates: Tensor, *, reduction: str = "none") -> Tensor:
     """x with parts of the updates written where rows of coordinates say."""
     outer, width = indices.shape[:-1], indices.shape[-1]
+    if width > x.rank or updates.shape != (*outer, *x.shape[width:]):
+        raise ModelError(
+            f"updates {list(updates.shape)} at indices {list(indices.shape)} of {list(x.shape)}"
+        )
 
     def position(*axes: Expr) -> list[Expr]:
         row = axes[: len(outer)]
