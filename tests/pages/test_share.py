@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 def shared(page: Page) -> str:
     page.get_by_text("Share or embed").click()
-    return page.get_by_label("Link to what is on the stage").input_value()
+    link = page.get_by_label("Link to what is on the stage")
+    expect(link).not_to_have_value("")  # what writes it comes with the first look
+    return link.input_value()
 
 
 def test_a_link_leads_to_the_example(visit: Visit) -> None:
