@@ -82,10 +82,9 @@ class ResNet20(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.fine = nn.Sequential(
-            convolution(3, 16, 3), nn.ReLU(), *(Block(16, 16) for _ in range(3))
-        )
-        self.coarse = nn.Sequential(
+        self.features = nn.Sequential(
+            *(convolution(3, 16, 3), nn.ReLU()),
+            *(Block(16, 16) for _ in range(3)),
             *(Block(16, 32, stride=2), Block(32, 32), Block(32, 32)),
             *(Block(32, 64, stride=2), Block(64, 64), Block(64, 64)),
         )
@@ -93,7 +92,7 @@ class ResNet20(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalised pictures [N, 3, H, W] to logits [N, 10]."""
-        return self.classify(self.coarse(self.fine(x)).mean((2, 3)))
+        return self.classify(self.features(x).mean((2, 3)))
 
 
 class BothWays(nn.Module):
@@ -253,9 +252,9 @@ def train(training: Pictures, test: Pictures, checkpoint: Path | None, compiled:
     for epoch in range(trainee.steps // steps, EPOCHS + AVERAGED_EPOCHS):
         began, total_loss = time.perf_counter(), 0.0
         trainee.network.train()
+        side = SMALL_SIDE if epoch < SMALL_EPOCHS else SIDE
         order = torch.randperm(len(training.labels))
         for chosen in order[: steps * BATCH].split(BATCH):
-            side = SMALL_SIDE if epoch < SMALL_EPOCHS else SIDE
             mirrored = mirrored_first[chosen] + epoch & 1 == 1  # So that each comes both ways.
             logits = forward(normalized(cut(training.images[chosen], side, mirrored)))
             loss = functional.cross_entropy(

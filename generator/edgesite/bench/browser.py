@@ -8,6 +8,7 @@ import shutil
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
+from functools import lru_cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -113,10 +114,16 @@ def _browser() -> Iterator[Any]:
             browser.close()
 
 
+@lru_cache(maxsize=64)
+def _compressed(data: bytes) -> bytes:
+    """A file as it is sent; the files of a model and an engine serve every browser of a run."""
+    return gzip.compress(data, 6, mtime=0)
+
+
 @contextmanager
 def _served(files: Mapping[str, bytes]) -> Iterator[tuple[str, dict[str, int]]]:
     """Serve files from memory, compressed; also what was sent of the engine, in bytes by name."""
-    packed = {name: gzip.compress(data, 6, mtime=0) for name, data in files.items()}
+    packed = {name: _compressed(data) for name, data in files.items()}
     sent: dict[str, int] = {}
 
     class Handler(BaseHTTPRequestHandler):
