@@ -47,6 +47,7 @@ from edgesite.targets.wasm.tiles import (
     Loop,
     Plan,
     along,
+    begun,
     epilogue_fits,
     even_tiles,
     halo_covers,
@@ -254,10 +255,7 @@ class _Emission:
         """All loops around the panels."""
         kernel, f = self.kernel, self.f
         left, right, *reads, result = pointers
-        at = [
-            f.let(pointer + start) if start else pointer
-            for pointer, start in zip((left, result, *reads), kernel.starts, strict=True)
-        ]
+        at = begun(f, (left, result, *reads), kernel.starts)
         depth = prod(loop.extent for loop in kernel.inner)
         panel_bytes = depth * kernel.panel * BYTES
         round_bytes = -(-kernel.columns.extent // kernel.panel) * panel_bytes + kernel.gap

@@ -26,6 +26,7 @@ from edgesite.targets.wasm.tiles import (
     Loop,
     Plan,
     along,
+    begun,
     epilogue_fits,
     even_tiles,
     halo_covers,
@@ -137,10 +138,7 @@ class _Emission:
         """All loops around the tiles."""
         kernel, f = self.kernel, self.f
         left, filters, *reads, result = pointers
-        at = [
-            f.let(pointer + start) if start else pointer
-            for pointer, start in zip((left, result, *reads), kernel.starts, strict=True)
-        ]
+        at = begun(f, (left, result, *reads), kernel.starts)
         filter_bytes = prod(loop.extent for loop in kernel.taps) * self.channel_bytes
         with ExitStack() as stack:
             for number, loop in enumerate(kernel.outer):

@@ -26,7 +26,7 @@ from edgesite.ir.layout import Layout
 from edgesite.targets.wasm.kernels import Step
 from edgesite.targets.wasm.lanes import LANES
 from edgesite.targets.wasm.scalars import Scalars
-from edgesite.targets.wasm.tiles import Loop, Plan, along, even_tiles, moved
+from edgesite.targets.wasm.tiles import Loop, Plan, along, begun, even_tiles, moved
 from edgesite.targets.wasm.whole import (
     Finish,
     finish_of,
@@ -171,10 +171,7 @@ class _Emission:
         """All loops around the panels."""
         kernel, f = self.kernel, self.f
         left, right, *reads, result = pointers
-        at = [
-            f.let(pointer + start) if start else pointer
-            for pointer, start in zip((left, result, *reads), kernel.starts, strict=True)
-        ]
+        at = begun(f, (left, result, *reads), kernel.starts)
         with ExitStack() as stack:
             for number, loop in enumerate(kernel.outer):
                 position = stack.enter_context(f.loop(0, loop.extent))

@@ -246,6 +246,14 @@ def split_epilogue(node: Reduce) -> tuple[Reduce, Map | None]:
     return replace(node, finish=cheap), Map(node.output, simplify(rest), node.origin)
 
 
+def begun(f: Function, pointers: Sequence[Wasm], starts: Sequence[int]) -> list[Wasm]:
+    """The pointers of all accesses where their loops begin, so many bytes into their tensors."""
+    return [
+        f.let(pointer + start) if start else pointer
+        for pointer, start in zip(pointers, starts, strict=True)
+    ]
+
+
 def moved(f: Function, at: Sequence[Wasm], loop: Loop, position: Wasm) -> list[Wasm]:
     """The pointers of all accesses at a position along a loop."""
     return [
