@@ -14,6 +14,29 @@ import edgesite
 
 OPSET = 21
 
+TRAINED = [
+    "cifar10-small-cnn",
+    "deeplabv3-mobilenet-257",
+    "dtln-1",
+    "dtln-2",
+    "fastestdet-352",
+    "lgbm-regressor-tensor",
+    "linear-classifier-14",
+    "logreg-iris-zipmap",
+    "magika-standard-v3_3",
+    "mnist-8",
+    "mnist-mlp-batchnorm",
+    "ppocr-cls-mobilenetv3",
+    "rf-iris-25",
+    "sci-lowlight-240x320",
+    "silero-vad-16k-op15",
+    "superres-x3",
+    "ultraface-slim-320",
+    "ultraface-slim-320-int8-qdq",
+    "xgb-regressor-13",
+]
+"""The trained models of others that lie beside the repository."""
+
 Array = np.ndarray[Any, Any]
 
 

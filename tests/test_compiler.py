@@ -22,31 +22,9 @@ from edgesite.errors import (
     UnsupportedShapeError,
     UsageError,
 )
-from tests.models import Array, answers_of, assert_answers_alike, model_of
+from tests.models import TRAINED, Array, answers_of, assert_answers_alike, model_of
 
 MODELS = Path(__file__).parents[2] / "shared" / "models"
-
-NAMES = [
-    "cifar10-small-cnn",
-    "deeplabv3-mobilenet-257",
-    "dtln-1",
-    "dtln-2",
-    "fastestdet-352",
-    "lgbm-regressor-tensor",
-    "linear-classifier-14",
-    "logreg-iris-zipmap",
-    "magika-standard-v3_3",
-    "mnist-8",
-    "mnist-mlp-batchnorm",
-    "ppocr-cls-mobilenetv3",
-    "rf-iris-25",
-    "sci-lowlight-240x320",
-    "silero-vad-16k-op15",
-    "superres-x3",
-    "ultraface-slim-320",
-    "ultraface-slim-320-int8-qdq",
-    "xgb-regressor-13",
-]
 
 FEEDS = {"x": np.arange(6, dtype=np.float32).reshape(2, 3)}
 
@@ -525,7 +503,7 @@ def facts() -> dict[str, Any]:
     return {entry["name"]: entry for entry in json.loads((MODELS / "index.json").read_text())}
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", TRAINED)
 def test_real_models_answer_as_onnxruntime(name: str, facts: dict[str, Any]) -> None:
     reference = np.load(MODELS / f"{name}.ref.npz")
     label, case = next(iter(facts[name]["cases"].items()))

@@ -14,30 +14,9 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper
 from tests.frontend.reassembly import reassembled
+from tests.models import TRAINED
 
 from edgesite.frontend import import_model
-
-NAMES = [
-    "cifar10-small-cnn",
-    "deeplabv3-mobilenet-257",
-    "dtln-1",
-    "dtln-2",
-    "fastestdet-352",
-    "lgbm-regressor-tensor",
-    "linear-classifier-14",
-    "logreg-iris-zipmap",
-    "magika-standard-v3_3",
-    "mnist-8",
-    "mnist-mlp-batchnorm",
-    "ppocr-cls-mobilenetv3",
-    "rf-iris-25",
-    "sci-lowlight-240x320",
-    "silero-vad-16k-op15",
-    "superres-x3",
-    "ultraface-slim-320",
-    "ultraface-slim-320-int8-qdq",
-    "xgb-regressor-13",
-]
 
 # Regressors and normalisers of ai.onnx.ml, whose outputs onnx does not infer.
 UNKNOWN = {"xgb-regressor-13", "linear-classifier-14", "logreg-iris-zipmap"}
@@ -48,7 +27,7 @@ def facts_of(models: Path, name: str) -> dict[str, Any]:
     return next(entry for entry in index if entry["name"] == name)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", TRAINED)
 def test_real_models_import_with_their_shapes(models: Path, name: str) -> None:
     facts = facts_of(models, name)
 
@@ -62,7 +41,7 @@ def test_real_models_import_with_their_shapes(models: Path, name: str) -> None:
             assert all(n in graph.values for node in graph.nodes for n in node.outputs if n)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", TRAINED)
 def test_real_models_keep_their_meaning(models: Path, name: str) -> None:
     facts = facts_of(models, name)
     reference = np.load(models / facts["file"].replace(".onnx", ".ref.npz"))
