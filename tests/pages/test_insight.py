@@ -47,11 +47,10 @@ def test_the_tools_come_when_a_visitor_reaches_for_one(visit: Visit) -> None:
     wait_until_live(page)
     assert [url for url in visit.requests if "/tools." in url] == []
 
-    page.get_by_role("button", name="Copy JSON").hover()
-    page.get_by_role("button", name="Copy CSV").hover()
-    page.wait_for_function(
-        "performance.getEntriesByType('resource').some((entry) => entry.name.includes('/tools.'))"
-    )
+    with page.expect_response(lambda response: "/tools." in response.url):
+        page.get_by_role("button", name="Copy JSON").hover()
+        page.get_by_role("button", name="Copy CSV").hover()
+
     assert len([url for url in visit.requests if "/tools." in url]) == 1
 
 

@@ -107,7 +107,7 @@ def test_every_id_is_unique_and_headings_skip_no_level(visit: Visit) -> None:
 @pytest.mark.parametrize("path", ["colour/", "stroke/", "bare/", "paper/"])
 def test_nothing_moves_while_the_model_loads(visit: Visit, path: str) -> None:
     page = visit.open(path)
-    page.wait_for_function("!document.querySelector('#status').textContent.includes('Loading')")
+    expect(page.locator("#status")).not_to_contain_text("Loading")
 
     assert page.evaluate(SHIFTS) == 0
 
