@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from edgesite.site.answers import Verified
+    from edgesite.site.articles import Article
     from edgesite.site.compiled import Compiled
     from edgesite.site.demo import Proof, SiteInfo
     from edgesite.site.fit import Fit
@@ -78,6 +79,7 @@ class Checked:
 
     info: SiteInfo
     theme: Path | None
+    articles: tuple[Article, ...]
     pages: tuple[DemoPage, ...]
     reports: tuple[PageReport, ...]
     warnings: tuple[str, ...]
@@ -165,7 +167,8 @@ def made(
     info = site.info if keeps else replace(site.info, offline=False)
     tell(Step("render", None, len(site.pages), len(site.pages)))
     assets, earlier = Assets.load(site.theme, cache), None if memory is None else memory.rendered
-    return site, render_site(info, site.pages, assets, site.theme, cache, earlier)
+    files = render_site(info, site.pages, assets, site.theme, cache, earlier, site.articles)
+    return site, files
 
 
 def check(root: Path, progress: Progress | None = None, memory: Memory | None = None) -> Checked:
@@ -191,6 +194,7 @@ def check(root: Path, progress: Progress | None = None, memory: Memory | None = 
     return Checked(
         info=site.info,
         theme=site.theme,
+        articles=site.articles,
         pages=tuple(demo.page for demo in demos),
         reports=tuple(demo.report for demo in demos),
         warnings=tuple(warning for demo in demos for warning in demo.warnings),

@@ -318,6 +318,10 @@ class SiteConfig(Block):
     footer: str | None = None
     """Markdown under every page."""
 
+    pages: list[str] = []
+    """Markdown files that become pages of their own, in the order of the navigation: names or
+    patterns such as docs/*.md, below docs/ or beside edgesite.yaml."""
+
     @field_validator("site_url")
     @classmethod
     def _an_address(cls, value: str | None) -> str | None:

@@ -24,6 +24,7 @@ from markupsafe import Markup
 from edgesite._version import __version__
 from edgesite.errors import BuildError
 from edgesite.site.accent import accent_rule
+from edgesite.site.articles import led_to_pages
 from edgesite.site.assets import Asset, theme_folder
 from edgesite.site.bars import bars
 from edgesite.site.card import SIZE, card
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from edgesite.site.articles import Article
     from edgesite.site.assets import Assets
     from edgesite.site.attachments import Attachment
     from edgesite.site.cache import Cache
@@ -85,6 +87,7 @@ def render_site(
     theme: Path | None = None,
     cache: Cache | None = None,
     earlier: dict[str, RenderedDemo] | None = None,
+    articles: Sequence[Article] = (),
 ) -> dict[str, bytes]:
     """Make every file of the site: POSIX paths below the output folder, and their bytes.
 
@@ -97,7 +100,7 @@ def render_site(
     """
     kept = earlier if earlier is not None else {}
     templates = _templates(theme)
-    shared = _Shared(site, assets, _environment(templates), cache)
+    shared = _Shared(site, assets, _environment(templates), cache, tuple(articles))
     for demo in demos:
         worker = assets.worker(_features(demo))
         scripts = (assets.page(demo.inputs_enabled), worker, assets.tools, assets.offline)
@@ -113,9 +116,13 @@ def render_site(
     renderer = _Renderer(shared)
     renderer.index(demos, [kept[demo.slug].receipt for demo in demos])
     renderer.missing()
+    for article in articles:
+        renderer.article(article)
     for demo in demos:
         renderer.files |= kept[demo.slug].files
     renderer.attach("", site.attachments)
+    for article in articles:
+        renderer.attach(article.folder, article.attachments)
     return renderer.files | offline_files(renderer.files, site, assets)
 
 
@@ -161,6 +168,7 @@ class _Shared:
     assets: Assets
     environment: Environment
     cache: Cache | None
+    articles: tuple[Article, ...]
 
     @cached_property
     def footer(self) -> Markup | None:
@@ -233,8 +241,27 @@ class _Renderer:
             demos=rows,
             script=script and self._asset(script),
             style=self._asset(self._style(None)),
-            words=Markup(to_html(self.site.body_markdown)),
+            words=self._words(to_html(self.site.body_markdown), ""),
         )
+
+    def article(self, article: Article) -> None:
+        """Add a page of words, with the way to the ones before and after it."""
+        articles = self.shared.articles
+        at = articles.index(article)
+        self._page(
+            article.path,
+            "article.html",
+            article=article,
+            before=articles[at - 1] if at else None,
+            after=articles[at + 1] if at + 1 < len(articles) else None,
+            style=self._asset(self._style(None)),
+            words=self._words(article.html, article.folder),
+        )
+
+    def _words(self, html: str, folder: str) -> Markup:
+        """Words below a folder of the site, which may lead to pages of other words."""
+        sources = {article.source for article in self.shared.articles}
+        return Markup(led_to_pages(html, folder, sources))
 
     def missing(self) -> None:
         """Add the page for addresses that lead nowhere, which a server shows at any depth."""
@@ -265,6 +292,7 @@ class _Renderer:
         shared: dict[str, object] = {
             "site": self.site,
             "footer": self.shared.footer,
+            "articles": self.shared.articles,
             "version": __version__,
             "policy": _policy({}),
             "icon": "data:image/svg+xml;base64," + base64.b64encode(_ICON.encode()).decode(),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from edgesite.errors import BuildError, ConfigError
-from edgesite.site.attachments import attachments
+from edgesite.site.articles import files_of, load_articles
 from edgesite.site.config import DemoConfig, SiteConfig
 from edgesite.site.demo import SiteInfo
 from edgesite.site.document import read_text
@@ -15,12 +15,12 @@ from edgesite.site.paths import file_below, slug_of
 from edgesite.site.pictures import Picture, load_pictures
 from edgesite.site.validate import load_config
 from edgesite.site.wording import described, shown
-from edgesite.site.words import to_html
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
     from pathlib import Path
 
+    from edgesite.site.articles import Article
     from edgesite.site.attachments import Attachment
     from edgesite.site.document import Document
     from edgesite.site.problems import Problems
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 SITE_FILE = "edgesite.yaml"
 DEMO_FILE = "demo.yaml"
 DEMOS_FOLDER = "demos"
-RESERVED = ("assets", "index", "404")
+RESERVED = ("assets", "docs", "index", "404")
 """What pages of demos cannot be called, because the site has these itself."""
 
 
@@ -63,6 +63,9 @@ class SiteSource:
     theme: Path | None
     """The site's own theme folder."""
 
+    articles: tuple[Article, ...] = ()
+    """Its pages of words, in the order of the navigation."""
+
 
 def load_site(
     root: Path, problems: Problems, known: dict[Path, DemoSource] | None = None
@@ -76,8 +79,9 @@ def load_site(
     check_is_site(root)
     known = {} if known is None else known
     info = SiteInfo("", "", "en", None, None, None, offline=False, body_markdown="")
+    articles: tuple[Article, ...] = ()
     with problems.gathered():
-        info = _load_info(root)
+        info, articles = _load_info(root, problems)
     demos: list[DemoSource] = []
     for folder in _demo_folders(root):
         with problems.gathered():
@@ -87,7 +91,7 @@ def load_site(
                 demos.append(demo)
     _refuse_equal_slugs(demos, problems)
     theme = root / "theme"
-    return SiteSource(root, info, tuple(demos), theme if theme.is_dir() else None)
+    return SiteSource(root, info, tuple(demos), theme if theme.is_dir() else None, articles)
 
 
 def load_demo(folder: Path, problems: Problems) -> DemoSource | None:
@@ -126,10 +130,11 @@ def check_is_site(root: Path) -> None:
         )
 
 
-def _load_info(root: Path) -> SiteInfo:
-    config, _ = load_config(root / SITE_FILE, SiteConfig)
-    body, files = _body(root)
-    return SiteInfo(
+def _load_info(root: Path, problems: Problems) -> tuple[SiteInfo, tuple[Article, ...]]:
+    config, document = load_config(root / SITE_FILE, SiteConfig)
+    articles = load_articles(root, config.pages, document, problems)
+    body, files = _body(root, [article.source for article in articles])
+    info = SiteInfo(
         title=config.title,
         description=config.description,
         language=config.language,
@@ -140,15 +145,16 @@ def _load_info(root: Path) -> SiteInfo:
         body_markdown=body,
         attachments=files,
     )
+    return info, articles
 
 
-def _body(folder: Path) -> tuple[str, tuple[Attachment, ...]]:
-    """The words of a folder, and the files that they refer to."""
+def _body(folder: Path, pages: Collection[str] = ()) -> tuple[str, tuple[Attachment, ...]]:
+    """The words of a folder, and the files that they refer to, which other pages are not."""
     path = folder / "index.md"
     if not path.exists():
         return "", ()
     text = read_text(path)
-    return text, attachments(path, text, to_html(text))
+    return text, files_of(path, text, folder, pages)
 
 
 def _demo_folders(root: Path) -> list[Path]:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-FOLDERS = ("demos", "theme")
+FOLDERS = ("demos", "docs", "theme")
 """What is watched as a whole; of the site's own folder only the files in it are."""
 
 _QUIET_S = 0.008
