@@ -5,6 +5,7 @@ import textwrap
 import pytest
 import wasmtime
 
+from edgesite.errors import InternalError
 from edgesite.wasm import F32, F32X4, F64, I32, I64, I64X2, Module, constant
 from tests.wasm.machine import Machine
 
@@ -122,6 +123,21 @@ def test_an_imported_memory_is_declared_in_both_forms() -> None:
 
     assert '(import "env" "memory" (memory (;0;) 1))' in text
     assert wasmtime.wat2wasm(text) == module.encode()
+
+
+def test_a_shared_memory_says_so_in_both_forms() -> None:
+    module = Module()
+    module.memory(1, 9, imported=("env", "memory"), shared=True)
+
+    text = module.text()
+
+    assert '(import "env" "memory" (memory (;0;) 1 9 shared))' in text
+    assert wasmtime.wat2wasm(text) == module.encode()
+
+
+def test_a_shared_memory_needs_a_maximum() -> None:
+    with pytest.raises(InternalError, match="needs a maximum"):
+        Module().memory(1, shared=True)
 
 
 def test_data_and_globals_are_there_from_the_start() -> None:

@@ -39,7 +39,7 @@ def encode_module(module: Module, *, names: bool = False) -> bytes:
     types = signatures(module.functions)
     memory = module.memory_used
     imports = [] if memory is None or memory.imported is None else [_imported(memory)]
-    memories = [] if memory is None or imports else [limits(memory.pages, memory.maximum)]
+    memories = [] if memory is None or imports else [_limits(memory)]
     functions = (unsigned(types.index(signature(each))) for each in module.functions)
     exports = (
         name(each.name) + bytes([each.kind]) + unsigned(each.index) for each in module.exports
@@ -128,7 +128,11 @@ def _signature(each: Signature) -> bytes:
 def _imported(memory: Memory) -> bytes:
     assert memory.imported is not None
     source, field = memory.imported
-    return name(source) + name(field) + b"\x02" + limits(memory.pages, memory.maximum)
+    return name(source) + name(field) + b"\x02" + _limits(memory)
+
+
+def _limits(memory: Memory) -> bytes:
+    return limits(memory.pages, memory.maximum, shared=memory.shared)
 
 
 def _constant(value: Constant) -> bytes:

@@ -28,6 +28,7 @@ class Memory:
     pages: int
     maximum: int | None
     imported: tuple[str, str] | None
+    shared: bool
 
 
 @dataclass(frozen=True)
@@ -64,13 +65,19 @@ class Module:
         *,
         export: str | None = None,
         imported: tuple[str, str] | None = None,
+        shared: bool = False,
     ) -> None:
-        """Declare the one memory; `imported` names the host's module and field."""
+        """Declare the one memory; `imported` names the host's module and field.
+
+        Several threads may have one that is `shared`, which must have a maximum.
+        """
         if self.memory_used is not None:
             raise InternalError("wasm module: has a memory already; there is one per module")
         if not 0 <= pages <= (65536 if maximum is None else maximum) <= 65536:
             raise InternalError(f"wasm memory of {pages} to {maximum} pages: 65536 is the most")
-        self.memory_used = Memory(pages, maximum, imported)
+        if shared and maximum is None:
+            raise InternalError("wasm memory: one that is shared needs a maximum")
+        self.memory_used = Memory(pages, maximum, imported, shared)
         if export is not None:
             self._export(export, 2, 0)
 

@@ -75,8 +75,7 @@ def section(identifier: int, payload: bytes) -> bytes:
     return bytes([identifier]) + sized(payload)
 
 
-def limits(minimum: int, maximum: int | None) -> bytes:
-    """The sizes of a memory, in pages of 64 KiB."""
-    if maximum is None:
-        return b"\x00" + unsigned(minimum)
-    return b"\x01" + unsigned(minimum) + unsigned(maximum)
+def limits(minimum: int, maximum: int | None, *, shared: bool = False) -> bytes:
+    """The sizes of a memory, in pages of 64 KiB; one that is shared has a maximum."""
+    flags = (maximum is not None) + 2 * shared
+    return bytes([flags]) + unsigned(minimum) + (b"" if maximum is None else unsigned(maximum))

@@ -1,7 +1,7 @@
 """A function while it is written: statements are calls, blocks are `with`.
 
 This module has locals, calls and globals; loads and stores are in `edgesite.wasm.memory`,
-control flow in `edgesite.wasm.control`.
+those that threads need in `edgesite.wasm.atomics`, control flow in `edgesite.wasm.control`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from edgesite.errors import InternalError
-from edgesite.wasm import control, memory
+from edgesite.wasm import atomics, control, memory
 from edgesite.wasm.body import Body
 from edgesite.wasm.expression import Constant, Local, Operand, Value, constant, taken
 from edgesite.wasm.nodes import Node, Tree
@@ -63,6 +63,12 @@ class Function:
     store, store_lane = memory.store, memory.store_lane
     store8, store16, store32 = memory.store8, memory.store16, memory.store32
     fill, copy, memory_size = memory.fill, memory.copy, memory.memory_size
+
+    atomic_load, atomic_store = atomics.atomic_load, atomics.atomic_store
+    atomic_add, atomic_sub = atomics.atomic_add, atomics.atomic_sub
+    atomic_and, atomic_or, atomic_xor = atomics.atomic_and, atomics.atomic_or, atomics.atomic_xor
+    atomic_exchange, compare_exchange = atomics.atomic_exchange, atomics.compare_exchange
+    wait, notify, fence = atomics.wait, atomics.notify, atomics.fence
 
     loop, repeat, while_loop = control.loop, control.repeat, control.while_loop
     skip_loop = control.skip_loop

@@ -21,65 +21,65 @@ def load(
     f: Function, view: Type, address: Operand, offset: int = 0, align: int | None = None
 ) -> Value:
     """All bytes of a value; `align` in bytes is a hint to the engine, natural by default."""
-    return _load(f, f"{view.storage}.load", view, address, offset, align)
+    return access(f, f"{view.storage}.load", view, address, offset, align)
 
 
 def load8_s(f: Function, view: Type, address: Operand, offset: int = 0) -> Value:
     """A byte as an i32 or i64, with its sign."""
-    return _load(f, f"{view}.load8_s", view, address, offset)
+    return access(f, f"{view}.load8_s", view, address, offset)
 
 
 def load8_u(f: Function, view: Type, address: Operand, offset: int = 0) -> Value:
     """A byte as an i32 or i64, without sign."""
-    return _load(f, f"{view}.load8_u", view, address, offset)
+    return access(f, f"{view}.load8_u", view, address, offset)
 
 
 def load16_s(f: Function, view: Type, address: Operand, offset: int = 0) -> Value:
     """Two bytes as an i32 or i64, with their sign."""
-    return _load(f, f"{view}.load16_s", view, address, offset)
+    return access(f, f"{view}.load16_s", view, address, offset)
 
 
 def load16_u(f: Function, view: Type, address: Operand, offset: int = 0) -> Value:
     """Two bytes as an i32 or i64, without sign."""
-    return _load(f, f"{view}.load16_u", view, address, offset)
+    return access(f, f"{view}.load16_u", view, address, offset)
 
 
 def load32_s(f: Function, view: Type, address: Operand, offset: int = 0) -> Value:
     """Four bytes as an i64, with their sign."""
-    return _load(f, f"{view}.load32_s", view, address, offset)
+    return access(f, f"{view}.load32_s", view, address, offset)
 
 
 def load32_u(f: Function, view: Type, address: Operand, offset: int = 0) -> Value:
     """Four bytes as an i64, without sign."""
-    return _load(f, f"{view}.load32_u", view, address, offset)
+    return access(f, f"{view}.load32_u", view, address, offset)
 
 
 def load_splat(f: Function, view: Type, address: Operand, offset: int = 0) -> Value:
     """One lane from memory, in every lane."""
-    return _load(f, f"v128.load{view.lane_bits}_splat", view, address, offset)
+    return access(f, f"v128.load{view.lane_bits}_splat", view, address, offset)
 
 
 def load_zero(f: Function, view: Type, address: Operand, offset: int = 0) -> Value:
     """One lane of 32 or 64 bits from memory, the other lanes zero."""
-    return _load(f, f"v128.load{view.lane_bits}_zero", view, address, offset)
+    return access(f, f"v128.load{view.lane_bits}_zero", view, address, offset)
 
 
 def load_extend_s(f: Function, view: Type, address: Operand, offset: int = 0) -> Value:
     """Eight bytes: integers of half the width of the lanes, with their sign."""
     half = f"{view.lane_bits // 2}x{view.lanes}"
-    return _load(f, f"v128.load{half}_s", view, address, offset)
+    return access(f, f"v128.load{half}_s", view, address, offset)
 
 
 def load_extend_u(f: Function, view: Type, address: Operand, offset: int = 0) -> Value:
     """Eight bytes: integers of half the width of the lanes, without sign."""
     half = f"{view.lane_bits // 2}x{view.lanes}"
-    return _load(f, f"v128.load{half}_u", view, address, offset)
+    return access(f, f"v128.load{half}_u", view, address, offset)
 
 
 def load_lane(f: Function, vector: Value, lane: int, address: Operand, offset: int = 0) -> Value:
     """The vector with one lane from memory."""
     mnemonic, view = f"v128.load{vector.type.lane_bits}_lane", vector.type
-    immediates = (*_memarg(mnemonic, offset), view.checked_lane(lane))
+    immediates = (*memarg(mnemonic, offset), view.checked_lane(lane))
     tree = instruction(mnemonic, constant(I32, address), vector, immediates=immediates)
     return _reading(f, tree, view)
 
@@ -109,9 +109,7 @@ def store32(f: Function, address: Operand, value: Value, offset: int = 0) -> Non
 def store_lane(f: Function, address: Operand, vector: Value, lane: int, offset: int = 0) -> None:
     """Write one lane."""
     mnemonic, view = f"v128.store{vector.type.lane_bits}_lane", vector.type
-    f.do(
-        mnemonic, address, vector, immediates=(*_memarg(mnemonic, offset), view.checked_lane(lane))
-    )
+    f.do(mnemonic, address, vector, immediates=(*memarg(mnemonic, offset), view.checked_lane(lane)))
 
 
 def fill(f: Function, address: Operand, byte: Operand, size_bytes: Operand) -> None:
@@ -129,7 +127,7 @@ def memory_size(f: Function) -> Value:
     return _reading(f, instruction("memory.size", immediates=(0,)), I32)
 
 
-def _load(
+def access(
     f: Function,
     mnemonic: str,
     view: Type,
@@ -137,7 +135,8 @@ def _load(
     offset: int,
     align: int | None = None,
 ) -> Value:
-    immediates = _memarg(mnemonic, offset, align)
+    """The expression of an instruction that reads what lies at an address."""
+    immediates = memarg(mnemonic, offset, align)
     return _reading(f, instruction(mnemonic, constant(I32, address), immediates=immediates), view)
 
 
@@ -149,7 +148,7 @@ def _store(
     offset: int,
     align: int | None = None,
 ) -> None:
-    f.do(mnemonic, address, value, immediates=_memarg(mnemonic, offset, align))
+    f.do(mnemonic, address, value, immediates=memarg(mnemonic, offset, align))
 
 
 def _reading(f: Function, loaded: Value, view: Type) -> Value:
@@ -159,7 +158,8 @@ def _reading(f: Function, loaded: Value, view: Type) -> Value:
     return Value(view, node)
 
 
-def _memarg(mnemonic: str, offset: int, align: int | None = None) -> tuple[tuple[int, int], ...]:
+def memarg(mnemonic: str, offset: int, align: int | None = None) -> tuple[tuple[int, int], ...]:
+    """The immediate of an access: the logarithm of its alignment, and its offset."""
     opcode = opcode_of(mnemonic)
     if not 0 <= offset < 1 << 32:
         raise InternalError(f"wasm {mnemonic}: offset {offset} is not in 0 to 4294967295")

@@ -2,8 +2,9 @@
 
 The tables follow the index of instructions of the WebAssembly core specification,
 release 3.0 (MVP, sign extension, saturating truncation, bulk memory, SIMD and
-relaxed SIMD). A row gives consecutive codes, so that it can be checked against that
-index by eye. Vectors are typed by lanes: that is what the expressions check.
+relaxed SIMD), and the proposal for threads. A row gives consecutive codes, so that it
+can be checked against that index by eye. Vectors are typed by lanes: that is what the
+expressions check.
 """
 
 from __future__ import annotations
@@ -230,6 +231,38 @@ _LANE_MEMORY: tuple[_Row, ...] = (  # behind 0xFD, a lane follows
     (0x58, "i32 v128 ->", "v128.", "store8_lane:1 store16_lane:2 store32_lane:4 store64_lane:8"),
 )
 
+_NARROW_ATOMICS = (("i32", 8), ("i32", 16), ("i64", 8), ("i64", 16), ("i64", 32))
+
+_ATOMIC: tuple[_Row, ...] = (  # behind 0xFE
+    (0x00, "i32 i32 -> i32", "memory.atomic.", "notify:4"),
+    (0x01, "i32 i32 i64 -> i32", "memory.atomic.", "wait32:4"),
+    (0x02, "i32 i64 i64 -> i32", "memory.atomic.", "wait64:8"),
+    (0x10, "i32 -> i32", "i32.atomic.", "load:4"),
+    (0x11, "i32 -> i64", "i64.atomic.", "load:8"),
+    (0x12, "i32 -> i32", "i32.atomic.", "load8_u:1 load16_u:2"),
+    (0x14, "i32 -> i64", "i64.atomic.", "load8_u:1 load16_u:2 load32_u:4"),
+    (0x17, "i32 i32 ->", "i32.atomic.", "store:4"),
+    (0x18, "i32 i64 ->", "i64.atomic.", "store:8"),
+    (0x19, "i32 i32 ->", "i32.atomic.", "store8:1 store16:2"),
+    (0x1B, "i32 i64 ->", "i64.atomic.", "store8:1 store16:2 store32:4"),
+    *(
+        row
+        for first, name, takes in (
+            (0x1E, "add", 1), (0x25, "sub", 1), (0x2C, "and", 1), (0x33, "or", 1),
+            (0x3A, "xor", 1), (0x41, "xchg", 1), (0x48, "cmpxchg", 2),
+        )
+        for row in (
+            (first, f"i32{' i32' * takes} -> i32", "i32.atomic.rmw.", f"{name}:4"),
+            (first + 1, f"i32{' i64' * takes} -> i64", "i64.atomic.rmw.", f"{name}:8"),
+            *(
+                (first + 2 + at, f"i32{f' {view}' * takes} -> {view}",
+                 f"{view}.atomic.rmw{bits}.", f"{name}_u:{bits // 8}")
+                for at, (view, bits) in enumerate(_NARROW_ATOMICS)
+            ),
+        )
+    ),
+)  # fmt: skip
+
 
 def _opcodes(
     rows: tuple[_Row, ...], prefix: int | None = None, *immediates: Immediate
@@ -285,6 +318,7 @@ def _control() -> Iterator[Opcode]:
     both = (Immediate.MEMORY, Immediate.MEMORY)
     yield Opcode("memory.copy", b"\xfc\x0a", (i32, i32, i32), None, both)
     yield Opcode("memory.fill", b"\xfc\x0b", (i32, i32, i32), None, (Immediate.MEMORY,))
+    yield Opcode("atomic.fence", b"\xfe\x03", (), None, (Immediate.MEMORY,))
 
 
 OPCODES: dict[str, Opcode] = {
@@ -298,6 +332,7 @@ OPCODES: dict[str, Opcode] = {
         _opcodes(_MEMORY, None, Immediate.MEMARG),
         _opcodes(_VECTOR_MEMORY, 0xFD, Immediate.MEMARG),
         _opcodes(_LANE_MEMORY, 0xFD, Immediate.MEMARG, Immediate.LANE),
+        _opcodes(_ATOMIC, 0xFE, Immediate.MEMARG),
     )
     for opcode in opcodes
 }

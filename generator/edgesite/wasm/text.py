@@ -131,6 +131,7 @@ def _signature(each: Signature) -> str:
 
 def _memory(memory: Memory) -> str:
     sizes = str(memory.pages) if memory.maximum is None else f"{memory.pages} {memory.maximum}"
+    sizes += " shared" if memory.shared else ""
     if memory.imported is None:
         return f"(memory (;0;) {sizes})"
     source, field = map(_string, memory.imported)
