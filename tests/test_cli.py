@@ -136,7 +136,7 @@ def test_a_site_is_made_checked_and_built() -> None:
     checked = run("check", "my-site")
     built = run("build", "my-site")
 
-    assert made.stdout.startswith("my-site: 10 files\n")
+    assert made.stdout.startswith("my-site: 12 files\n")
     assert "edgesite build" in made.stdout
     assert checked.stdout.endswith("1 demo, no problems\n")
     assert checked.stderr == "colours: compile\ncolours: verify\n"
@@ -186,7 +186,7 @@ def test_problems_report_in_json_with_their_places() -> None:
         "errors": [
             {
                 "file": "site/demos/colours/demo.yaml",
-                "line": 9,
+                "line": 10,
                 "column": 3,
                 "message": 'input.colour: unknown key; did you mean "color"?',
             }
@@ -362,6 +362,17 @@ def test_the_version_is_told() -> None:
 @pytest.mark.parametrize(("kind", "key"), [("site", "site_url"), ("demo", "task")])
 def test_schemas_are_printed(kind: str, key: str) -> None:
     assert key in json.loads(run("schema", kind).stdout)["properties"]
+
+
+def test_a_reader_that_has_read_enough_is_no_problem() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+
+    command = [sys.executable, "-c", "from edgesite.cli import main; main()", "schema"]
+    done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, check=False)
+
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (0, b"")
 
 
 def test_a_site_is_published_to_a_branch(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

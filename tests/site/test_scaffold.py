@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+import json
 from typing import TYPE_CHECKING
 
 import numpy as np
 import onnx
 import pytest
+import yaml
 from PIL import Image
 
 from edgesite.errors import BuildError
@@ -41,6 +43,15 @@ def test_a_new_site_is_the_same_every_time(tmp_path: Path) -> None:
 
 def test_a_new_site_keeps_what_is_built_out_of_git(site: Path) -> None:
     assert (site / ".gitignore").read_text().split() == ["dist/", ".edgesite-cache/"]
+
+
+@pytest.mark.parametrize("name", ["edgesite.yaml", "demos/colours/demo.yaml"])
+def test_editors_find_the_schema_of_every_file(site: Path, name: str) -> None:
+    first = (site / name).read_text().splitlines()[0]
+    schema = json.loads(((site / name).parent / first.partition("$schema=")[2]).read_bytes())
+
+    assert first.startswith("# yaml-language-server: ")
+    assert set(yaml.safe_load((site / name).read_text())) <= set(schema["properties"])
 
 
 def test_the_title_comes_from_the_folder(tmp_path: Path) -> None:

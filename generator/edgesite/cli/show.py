@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 import traceback
@@ -33,6 +34,9 @@ def reported(as_json: bool) -> Iterator[None]:
             if len(problems) > 1:
                 print(f"{len(problems)} problems", file=sys.stderr)
         raise typer.Exit(error.exit_status) from None
+    except BrokenPipeError:  # whoever reads has read enough, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit from None
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         message = f"{error.filename or 'edgesite'}: {reason}; check the path and its permissions"

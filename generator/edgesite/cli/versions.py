@@ -29,12 +29,12 @@ def schema(
 ) -> None:
     """Print the JSON schema of demo.yaml or edgesite.yaml: every key and what it means."""
     with reported(as_json=False):
-        from edgesite.site.config import DemoConfig, SiteConfig
+        from edgesite.site.schemas import MODELS
+        from edgesite.site.schemas import schema as schema_of
 
-        if kind not in ("site", "demo"):
+        if kind not in MODELS:
             raise UsageError(f'schema: got "{kind}"; write site or demo')
-        block = SiteConfig if kind == "site" else DemoConfig
-        print_json(block.model_json_schema())
+        print_json(schema_of(kind))
 
 
 def _facts() -> dict[str, str]:

@@ -12,6 +12,7 @@ from edgesite.site.compiled import outside_files
 from edgesite.site.guess import Guess, guess, guess_sizes
 from edgesite.site.paths import slug_of
 from edgesite.site.scaffold import title_of, write_new_folder
+from edgesite.site.schemas import renew_schemas, schema_line
 from edgesite.site.source import DEMOS_FOLDER, RESERVED, check_is_site
 from edgesite.site.wording import shown
 from edgesite.verify import Reference
@@ -65,6 +66,7 @@ def add_demo(
         for path in outside_files(model, data)
     }
     write_new_folder(folder, files | copies)
+    renew_schemas(root)
     return Added(folder, tuple(sorted({*files, *copies})), tuple(checks))
 
 
@@ -93,6 +95,7 @@ def _files(title: str, facts: Guess, *, guessed_shape: bool) -> tuple[dict[str, 
         return f"  # check: {why}"
 
     lines = [
+        schema_line("demo"),
         "# Lines with `check` are guesses: compare them with how the model was trained.",
         f"title: {_scalar(title)}",
         "# description: one sentence about the demo",

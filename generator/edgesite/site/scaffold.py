@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgesite.errors import BuildError
+from edgesite.site.schemas import schema_files, schema_line
 from edgesite.site.starter import colour_model, leaf, tomato
 from edgesite.site.wording import shown
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 STARTER = Path(__file__).parent / "starter"
-"""The text files of a new site; TITLE stands for its title."""
+"""The text files of a new site; TITLE stands for its title, SCHEMA for the way to the schema."""
 
 
 def new_site(folder: Path) -> list[str]:
@@ -28,11 +29,14 @@ def new_site(folder: Path) -> list[str]:
     for path in sorted(STARTER.rglob("*")):
         if path.is_file():
             name = path.relative_to(STARTER).as_posix().replace("gitignore", ".gitignore")
-            files[name] = path.read_text(encoding="utf-8").replace("TITLE", title).encode()
+            line = schema_line("demo" if path.name == "demo.yaml" else "site")
+            text = path.read_text(encoding="utf-8").replace("TITLE", title)
+            files[name] = text.replace("# SCHEMA", line).encode()
     demo = "demos/colours"
     files[f"{demo}/model.onnx"] = colour_model()
     files[f"{demo}/examples/tomato.png"] = tomato()
     files[f"{demo}/examples/leaf.png"] = leaf()
+    files |= schema_files()
     write_new_folder(folder, files)
     return sorted(files)
 

@@ -13,7 +13,7 @@ from edgesite.site.document import Document, Location, load_document
 from edgesite.site.wording import described, suggestion
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
     from pathlib import Path
 
     from pydantic_core import ErrorDetails
@@ -136,8 +136,3 @@ def _words_in(annotation: Any) -> Iterator[str]:
     else:
         for part in get_args(annotation):
             yield from _words_in(part)
-
-
-def schema(model: type[BaseModel]) -> Mapping[str, Any]:
-    """The JSON schema of a configuration file, for editors."""
-    return model.model_json_schema()
