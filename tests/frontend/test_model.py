@@ -289,3 +289,12 @@ def test_axes_that_are_none_are_refused(axis: int) -> None:
 
     with pytest.raises(ModelError, match=rf"axis {axis} is none of the 2 axes of x; export"):
         import_model(model)
+
+
+def test_more_parts_than_outputs_are_refused_before_they_are_listed() -> None:
+    model = parse(
+        "g (float[4] x) => (a, b) { a, b = Split <num_outputs = 2147483647> (x) }", '"": 18'
+    )
+
+    with pytest.raises(ModelError, match="num_outputs is 2147483647, and there are 2 outputs"):
+        import_model(model)

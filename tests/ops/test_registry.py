@@ -3,7 +3,7 @@ from __future__ import annotations
 import onnx
 import pytest
 
-from edgesite.errors import InternalError, UnsupportedOperatorError
+from edgesite.errors import InternalError, ModelError, UnsupportedOperatorError
 from edgesite.ir import Builder, DType, Tensor
 from edgesite.ops import call, find, is_supported, names, operator
 
@@ -56,3 +56,13 @@ def test_a_function_may_ask_how_many_outputs_are_used() -> None:
     x = Builder().input("x", [2], DType.FLOAT32)
 
     assert call(counting, [x], {}, 3) == (x, x, x)
+
+
+def test_operands_that_contradict_each_other_are_refused_with_their_types() -> None:
+    builder = Builder()
+    x, w = (
+        builder.input(name, shape, DType.FLOAT32) for name, shape in (("x", [1, 2]), ("w", [3]))
+    )
+
+    with pytest.raises(ModelError, match=r"operands float32\[1, 2\], float32\[3\] do not fit"):
+        call(find("", "Conv", 21), [x, w], {}, 1)

@@ -150,6 +150,7 @@ def infer(
         return {}
     _check_rank(node, known)
     _check_axes(node, known)
+    _check_parts(node)
     imports = [helper.make_opsetid(domain, version) for domain, version in opsets.items()]
     try:
         return shape_inference.infer_node_outputs(
@@ -178,6 +179,16 @@ def _check_rank(node: NodeProto, known: Known) -> None:
             f"{title(node)}: its shape has {dims[0]} axes, more than the {_RANK_LIMIT} that make "
             "sense; the file is damaged, export it again"
         )
+
+
+def _check_parts(node: NodeProto) -> None:
+    """Refuse a number of parts that is not that of the outputs: onnx would make them all."""
+    for attribute in node.attribute:
+        if attribute.name == "num_outputs" and attribute.i != len(node.output):
+            raise ModelError(
+                f"{title(node)}: num_outputs is {attribute.i}, and there are {len(node.output)} "
+                "outputs; the file is damaged, export it again"
+            )
 
 
 def _decides(name: str, known: Known) -> bool:

@@ -136,6 +136,9 @@ class Builder:
             after = [self._ending(t, kept) for t in done.states]
             rows = [self._ending(t, kept) for t in done.rows]
             nodes = self.nodes
+            for old, new in zip(before, after, strict=False):
+                if (old.shape, old.dtype) != (new.shape, new.dtype):
+                    raise InternalError(f"a state is {old} before a round and {new} after it")
         finally:
             self.nodes = outer
         before += [self.fresh(v.shape, v.dtype) for v in after[len(before) :]]
@@ -220,6 +223,10 @@ class Tensor:
 
     builder: Builder
     value: Value
+
+    def __str__(self) -> str:
+        """Its type, as messages name it."""
+        return f"{self.dtype}{list(self.shape)}"
 
     @property
     def shape(self) -> tuple[int, ...]:

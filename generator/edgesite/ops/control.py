@@ -56,8 +56,8 @@ def _of_types(made: Sequence[Tensor], wanted: Sequence[Tensor], what: str) -> Se
     for number, (a, b) in enumerate(zip(_tensors(made), wanted, strict=True)):
         if (a.shape, a.dtype) != (b.shape, b.dtype):
             raise UnsupportedShapeError(
-                f"{what} has different types: number {number} is {b.dtype}{list(b.shape)} and "
-                f"{a.dtype}{list(a.shape)}; export with one size, or fix the input that decides"
+                f"{what} has different types: number {number} is {b} and {a}; "
+                "export with one size, or fix the input that decides"
             )
     return made
 

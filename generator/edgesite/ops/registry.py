@@ -6,12 +6,15 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from edgesite.errors import InternalError, UnsupportedOperatorError
+from edgesite.errors import InternalError, ModelError, UnsupportedOperatorError
 from edgesite.ir import Tensor
 
 Outputs = Tensor | tuple[Tensor, ...]
 Function = Callable[..., Outputs]
 F = TypeVar("F", bound=Function)
+
+_MISFITS = (ArithmeticError, AttributeError, InternalError, LookupError, TypeError, ValueError)
+"""What becomes of sizes and ranks that no operator's function was written for."""
 
 _TABLE: dict[tuple[str, str], dict[int, Function]] = {}
 
@@ -69,7 +72,9 @@ def call(
 ) -> tuple[Tensor, ...]:
     """Express one node, of whose outputs, `places` in number, the first `outputs` are used.
 
-    Raises UnsupportedOperatorError for an attribute the function does not know.
+    Raises UnsupportedOperatorError for an attribute the function does not know, ModelError for
+    operands that contradict each other or the attributes in a way that onnx lets pass, such as a
+    bias of another rank: the function then fails somewhere on the way.
     """
     parameters = inspect.signature(function).parameters
     keywords = dict(attributes)
@@ -79,7 +84,14 @@ def call(
     unknown = [] if takes_any else [name for name in keywords if name not in parameters]
     if unknown:
         raise UnsupportedOperatorError(f"attribute {', '.join(sorted(unknown))} is not supported")
-    result = function(*inputs, **keywords)
+    try:
+        result = function(*inputs, **keywords)
+    except _MISFITS as error:
+        given = ", ".join("none" if x is None else str(x) for x in inputs)
+        raise ModelError(
+            f"operands {given} do not fit its attributes or each other; export the model again, "
+            "and report it if onnxruntime runs it"
+        ) from error
     results = result if isinstance(result, tuple) else (result,)
     if len(results) < outputs:
         raise UnsupportedOperatorError(f"output {len(results) + 1} is not supported")

@@ -21,6 +21,10 @@ class TensorList:
 
     parts: tuple[Tensor, ...]
 
+    def __str__(self) -> str:
+        """Its type, as messages name it."""
+        return f"a sequence of {len(self.parts)}"
+
 
 @operator("SequenceConstruct", since=11)
 def sequence_construct(*parts: Tensor) -> Any:
