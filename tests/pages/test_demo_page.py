@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
-from edgesite.site.figures import percent
+from edgesite.site.language import find_language
 
 from . import toys
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from .conftest import Visit
 
 NOTES: FilePayload = {"name": "notes.txt", "mimeType": "text/plain", "buffer": b"not a picture"}
+
+ENGLISH = find_language("en").figures
 
 DROP = """([bytes, name, type]) => {
   const data = new DataTransfer();
@@ -71,7 +73,7 @@ def test_every_live_answer_equals_the_one_of_the_build(visit: Visit) -> None:
         wait_until_live(page)
         shares = model.probabilities(toys.patch(name))
         best = max(range(len(shares)), key=shares.__getitem__)
-        assert rows(page)[0] == (toys.COLOURS[best], percent(shares[best]))
+        assert rows(page)[0] == (toys.COLOURS[best], ENGLISH.percent(shares[best]))
 
 
 def test_a_chosen_example_shows_its_answer_before_the_model_is_there(visit: Visit) -> None:
@@ -94,7 +96,7 @@ def test_an_uploaded_picture_is_answered_as_python_answers_it(visit: Visit) -> N
     wait_until_live(page)
 
     expected = sorted(zip(shares, toys.COLOURS, strict=True), reverse=True)
-    assert rows(page) == [(label, percent(share)) for share, label in expected]
+    assert rows(page) == [(label, ENGLISH.percent(share)) for share, label in expected]
 
 
 def test_a_picture_may_be_dropped_on_the_stage(visit: Visit) -> None:
@@ -236,5 +238,5 @@ def test_classes_below_the_threshold_are_left_out(visit: Visit) -> None:
     expect(page.locator("#caption")).to_have_text("mine.png")
     wait_until_live(page)
 
-    assert rows(page)[0] == (f"Nothing above {percent(0.99)}", "")
+    assert rows(page)[0] == (f"Nothing above {ENGLISH.percent(0.99)}", "")
     assert rows(page)[1] == ("", "")

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from edgesite.site.images import ImageInput, Resize, prepare, seen
+from edgesite.site.language import find_language
 from tests.runtime.tiny import write_tiny_model
 
 if TYPE_CHECKING:
@@ -106,6 +107,7 @@ def page_data(folder: Path, base: str) -> dict[str, Any]:
         "worker": "worker.mjs",
         "input": SPEC.model_dump(mode="json"),
         "activation": "none",
+        "words": find_language("en").for_scripts(()),
     }
 
 

@@ -123,7 +123,7 @@ REFUSED = {
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory, bundle: Callable[[str], Path]) -> Path:
     folder = tmp_path_factory.mktemp("served")
-    (folder / "decode.mjs").write_bytes(bundle("runtime/decode.ts").read_bytes())
+    (folder / "decode.mjs").write_bytes(bundle("../tests/runtime/decode.ts").read_bytes())
     (folder / "strict.html").write_text("<!doctype html><title>decode</title>")
     return folder
 

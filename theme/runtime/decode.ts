@@ -8,6 +8,7 @@
  */
 
 import type { Picture } from "./page";
+import { fill, words } from "./words";
 
 /** A refusal; the message is a sentence for the visitor. */
 export class Refusal extends Error {}
@@ -82,10 +83,8 @@ function readHeader(bytes: Uint8Array): Header | undefined {
 function checkSize(width: number, height: number): void {
   const megapixels = (width * height) / MEGAPIXEL;
   if (megapixels > MAX_MEGAPIXELS) {
-    throw new Refusal(
-      `This picture has ${Math.ceil(megapixels)} megapixels, and at most ${MAX_MEGAPIXELS} can ` +
-        "be read here. Make it smaller and try again.",
-    );
+    const sizes = { megapixels: Math.ceil(megapixels), limit: MAX_MEGAPIXELS };
+    throw new Refusal(fill(words.picture.megapixels, sizes));
   }
 }
 
@@ -122,15 +121,13 @@ export function isFalsified(): boolean {
 
 /** The first picture of a file, upright. Rejects with a Refusal. */
 export async function decode(file: Blob): Promise<Picture> {
-  if (!file.size) throw new Refusal("This file is empty. Choose a picture.");
+  if (!file.size) throw new Refusal(words.picture.empty);
   if (file.size > MAX_FILE_BYTES) {
-    throw new Refusal("This file is too large to be a picture that can be read here.");
+    throw new Refusal(words.picture.large);
   }
   const header = readHeader(new Uint8Array(await file.arrayBuffer()));
   if (header?.whole) checkSize(header.width, header.height);
-  const cutOff = new Refusal(
-    "This picture is cut off or damaged. Save or download it again, or choose another one.",
-  );
+  const cutOff = new Refusal(words.picture.cut_off);
   if (header && !header.whole) throw cutOff;
   let bitmap;
   try {
@@ -138,14 +135,12 @@ export async function decode(file: Blob): Promise<Picture> {
     bitmap = await createImageBitmap(file, { colorSpaceConversion: "none" });
   } catch {
     if (header) throw cutOff;
-    throw new Refusal(
-      "This file is not a picture that this browser can read. Try a JPEG, PNG or WebP file.",
-    );
+    throw new Refusal(words.picture.unknown);
   }
   try {
     return read(bitmap);
   } catch (error) {
     if (error instanceof Refusal) throw error;
-    throw new Refusal("The browser has no memory left for this picture. Try a smaller one.");
+    throw new Refusal(words.picture.memory);
   }
 }

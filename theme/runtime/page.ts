@@ -7,6 +7,7 @@
  */
 
 import type { Manifest, Target } from "./manifest";
+import type { Words } from "./words";
 
 export type { Target };
 
@@ -78,6 +79,8 @@ export interface PageData {
   readonly worker: string;
   /** The script of what few visitors use. */
   readonly tools: string;
+  /** What its scripts say; of the ways to give a picture, what those switched on say. */
+  readonly words: Words;
   readonly input: ImageInput;
   readonly labels: readonly string[];
   readonly activation: Activation;

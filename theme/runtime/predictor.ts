@@ -5,15 +5,15 @@ import { connect, type WorkerPort } from "./remote";
 
 /** Start a worker that loads the model and warms it up. */
 export function createPredictor(page: PageData, onProgress: Progress): Predictor {
+  const { manifest, input, activation, words: { picture, stage } } = page;
   const worker = new Worker(page.worker, { type: "module" }) as WorkerPort;
   const remote = connect(
     worker,
     ([loaded, total]) => onProgress(loaded, total),
-    () => "The demo has stopped working. Reload the page.",
+    () => stage.stopped,
   );
-  const { manifest, input, activation } = page;
   const base = new URL(page.base, location.href).href;
-  const ready = remote.ask<Ready>({ manifest, base, input, activation });
+  const ready = remote.ask<Ready>({ manifest, base, input, activation, words: { picture } });
   ready.catch(() => {}); // predict() rejects for the same reason.
   const ask = <T>(request: Request): Promise<T> => remote.ask(request);
   return {

@@ -8,6 +8,7 @@ import type { Manifest } from "./manifest";
 import type { Activation, ImageInput, Picture, Prediction, Ready, Request, Source } from "./page";
 import { serve, type Answer, type Port } from "./remote";
 import { cover, statisticsOf } from "./tensor";
+import { fill, useWords, words, type Words } from "./words";
 
 /** The first message. */
 export interface Setup {
@@ -16,6 +17,7 @@ export interface Setup {
   readonly base: string;
   readonly input: ImageInput;
   readonly activation: Activation;
+  readonly words: Pick<Words, "picture">;
 }
 
 type Reply = (request: Request) => Promise<Answer>;
@@ -81,10 +83,11 @@ let reply: Promise<Reply> | undefined;
 serve(globalThis as unknown as Port, async (message, note): Promise<Answer> => {
   if (!reply) {
     const setup = message as Setup;
+    useWords(setup.words);
     reply = start(setup.manifest, setup.base, undefined, (...progress) => note(progress)).then(
       (engine) => replyWith(engine, setup),
       (error) => {
-        throw new Refusal(`The model could not be loaded: ${error.message}.`);
+        throw new Refusal(fill(words.picture.not_loaded, { reason: error.message }));
       },
     );
     await reply;
@@ -95,6 +98,6 @@ serve(globalThis as unknown as Port, async (message, note): Promise<Answer> => {
     return await (await reply)(message);
   } catch (error) {
     if (error instanceof Refusal) throw error;
-    throw new Error(`The model failed on this picture: ${(error as Error).message}.`);
+    throw new Error(fill(words.picture.failed, { reason: (error as Error).message }));
   }
 });

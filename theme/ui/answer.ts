@@ -1,6 +1,7 @@
 /** The right half of the card: the bars, and a sentence for those who do not see them. */
 
 import type { Answer, PageData, Picture, Statistics } from "../runtime/page";
+import { fill as say, words } from "../runtime/words";
 import { element, write } from "./elements";
 import { percent, plain, written } from "./figures";
 
@@ -44,7 +45,7 @@ export function showAnswers(answers: readonly Answer[], { labels, threshold }: P
       const [index, value] = answer;
       fill(at, labels[index]!, written(value, areShares), value / unit, value.toFixed(6));
     } else {
-      fill(at, at || !answers.length ? "" : `Nothing above ${percent(threshold!)}`, "", 0, "");
+      fill(at, at || !answers.length ? "" : say(words.stage.nothing_above, { share: percent(threshold!) }), "", 0, "");
     }
   }
 }
@@ -73,11 +74,10 @@ export function announce(isMoving: boolean): void {
 
 /** Show what the numbers are that the model is fed; null is nothing. */
 export function showStatistics(statistics: Statistics | null): void {
-  const { min, max, mean, std } = statistics ?? { min: 0, max: 0, mean: 0, std: 0 };
-  write(
-    element("statistics"),
-    statistics ? `${plain(min)} to ${plain(max)}, mean\u00a0${plain(mean)}, std\u00a0${plain(std)}` : "",
-  );
+  if (!statistics) return write(element("statistics"), "");
+  const { min, max, mean, std } = statistics;
+  const values = { min: plain(min), max: plain(max), mean: plain(mean), std: plain(std) };
+  write(element("statistics"), say(words.stage.statistics, values));
 }
 
 /** Show what the model sees: a file made by the build, or pixels; null is nothing. */

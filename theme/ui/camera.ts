@@ -3,17 +3,10 @@
  * one. A frame is taken only when the answer to the one before it is there.
  */
 
+import { fill, words } from "../runtime/words";
 import { element } from "./elements";
-import { milliseconds } from "./figures";
+import { frequency, milliseconds } from "./figures";
 import { type Given, type Stage, complain, picture, showMode } from "./stage";
-
-const REFUSALS: Readonly<Record<string, string>> = {
-  NotAllowedError:
-    "This page may not use the camera. Allow it in the browser's settings for this site, or " +
-    "upload a picture.",
-  NotFoundError: "No camera was found. Connect one, or upload a picture.",
-  NotReadableError: "The camera is busy. Close the program that uses it and try again.",
-};
 
 /** How often the numbers above the bars change, in milliseconds: often enough to be read. */
 const CALM = 500;
@@ -26,7 +19,7 @@ export function enableCamera(stage: Stage): void {
   let facing: "environment" | "user" = "environment";
 
   const live: Given = {
-    show: () => showMode("camera", "Live from the camera"),
+    show: () => showMode("camera", words.camera.live),
     source: () => createImageBitmap(video),
     pace,
     leave: close,
@@ -40,7 +33,8 @@ export function enableCamera(stage: Stage): void {
     frames++;
     if (now - since > CALM) {
       const rate = (frames * 1000) / (now - since);
-      line = `${since ? `${rate.toFixed(rate < 10 ? 1 : 0)} frames/s, ` : ""}${milliseconds(ms)} each`;
+      const each = fill(words.camera.each, { time: milliseconds(ms) });
+      line = (since ? fill(words.camera.rate, { rate: frequency(rate) }) : "") + each;
       frames = 0;
       since = now;
     }
@@ -55,7 +49,7 @@ export function enableCamera(stage: Stage): void {
   async function open(): Promise<void> {
     close();
     if (!navigator.mediaDevices) {
-      return complain({ message: "Browsers give the camera only to pages that come over https." });
+      return complain({ message: words.camera.insecure });
     }
     const size = { width: { ideal: 640 }, height: { ideal: 480 } };
     try {
@@ -67,12 +61,13 @@ export function enableCamera(stage: Stage): void {
       await video.play();
     } catch (error) {
       const { name, message } = error as Error;
-      return complain({ message: REFUSALS[name] ?? `The camera cannot be used: ${message}` });
+      const known = (words.camera as Readonly<Record<string, string>>)[name];
+      return complain({ message: known ?? fill(words.camera.other, { reason: message }) });
     }
     const track = stream.getVideoTracks()[0]!;
     // People expect a mirror from a camera that looks at them; the model gets the true picture.
     video.classList.toggle("mirrored", track.getSettings().facingMode === "user");
-    track.onended = () => complain({ message: "The camera was disconnected." });
+    track.onended = () => complain({ message: words.camera.gone });
     const cameras = await navigator.mediaDevices.enumerateDevices();
     turn.hidden = cameras.filter(({ kind }) => kind === "videoinput").length < 2;
     since = 0;
@@ -92,7 +87,7 @@ export function enableCamera(stage: Stage): void {
     canvas.width = video.videoWidth;
     canvas.height = video.videoHeight;
     canvas.getContext("2d")!.drawImage(video, 0, 0);
-    canvas.toBlob((file) => void stage.give(picture(file!, "Taken with the camera")));
+    canvas.toBlob((file) => void stage.give(picture(file!, words.camera.taken)));
   }
 
   element("camera").onclick = () => void open();

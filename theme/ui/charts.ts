@@ -40,8 +40,9 @@ export function histogram(svg: Element, values: readonly number[], bins: number)
   draw(svg, bars.join(""));
 }
 
-/** The middle and the slow end of some times, in words. */
-export function summary(times: readonly number[], what: string): string {
-  const median = milliseconds(quantile(times, 0.5)), slow = milliseconds(quantile(times, 0.9));
-  return `Median ${median}, 90th percentile ${slow}, of ${times.length} ${what}`;
-}
+/** The middle and the slow end of some times. */
+export const summary = (times: readonly number[]): { median: string; slow: string; count: number } => ({
+  median: milliseconds(quantile(times, 0.5)),
+  slow: milliseconds(quantile(times, 0.9)),
+  count: times.length,
+});

@@ -1,21 +1,22 @@
 /** Buttons that copy a text. */
 
+import { words } from "../runtime/words";
 import { element, write } from "./elements";
 
 /** How long a button says that it has copied, in milliseconds. */
 const PAUSE = 1500;
 
 export function enableCopy(button: HTMLElement, text: () => string): void {
-  const words = button.textContent!;
+  const name = button.textContent!;
   button.onclick = async () => {
     try {
       await navigator.clipboard.writeText(text());
-      write(button, "Copied");
-      setTimeout(() => write(button, words), PAUSE);
+      write(button, words.tools.copied);
+      setTimeout(() => write(button, name), PAUSE);
     } catch {
       const message = element("message");
       message.hidden = false;
-      write(message, "The browser does not let this page copy. Select the text instead.");
+      write(message, words.tools.not_copied);
     }
   };
 }

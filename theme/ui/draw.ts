@@ -1,6 +1,7 @@
 /** The drawing pad: strokes by mouse, pen or finger, read again with every point. */
 
 import type { PageData } from "../runtime/page";
+import { words } from "../runtime/words";
 import { element } from "./elements";
 import { type Given, type Stage, showMode } from "./stage";
 import { decode, encode, GRID, type Point } from "./strokes";
@@ -51,7 +52,7 @@ export function enableDrawing(
 
   function give(): void {
     drawing ??= {
-      show: () => showMode("drawing", "Your drawing"),
+      show: () => showMode("drawing", words.draw.yours),
       hash: () => `draw=${encode(strokes)}`,
       source() {
         const { width, height, data } = context.getImageData(0, 0, pad.width, pad.height);
@@ -65,8 +66,8 @@ export function enableDrawing(
     strokes = [];
     drawing = null;
     paint();
-    showMode("drawing", "Draw here");
-    stage.clear("Nothing drawn yet");
+    showMode("drawing", words.draw.invite);
+    stage.clear(words.draw.nothing);
   }
 
   function undo(): void {

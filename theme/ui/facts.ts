@@ -1,6 +1,7 @@
 /** The numbers under the card that only the visitor's browser knows. */
 
 import type { PageData, Prediction } from "../runtime/page";
+import { fill, words } from "../runtime/words";
 import { sparkline, summary } from "./charts";
 import { element, write } from "./elements";
 import { kilobytes, milliseconds } from "./figures";
@@ -34,5 +35,6 @@ function showHistory(run: number): void {
   const spark = element("spark");
   spark.toggleAttribute("hidden", history.length < 2);
   sparkline(spark, history);
-  write(element("median"), summary(history, history.length > 1 ? "answers" : "answer"));
+  const { times, times_one } = words.stage;
+  write(element("median"), fill(history.length > 1 ? times : times_one, summary(history)));
 }

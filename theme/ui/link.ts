@@ -1,5 +1,6 @@
 /** A picture from another site, by its address. */
 
+import { fill, words } from "../runtime/words";
 import { element } from "./elements";
 import { type Stage, complain, picture } from "./stage";
 
@@ -12,13 +13,10 @@ export function enableLink(stage: Stage): ((url: string) => void) | undefined {
 
   async function load(url: string): Promise<Blob> {
     const response = await fetch(url, { credentials: "omit" }).catch(() => {
-      throw new Error(
-        "This picture cannot be fetched: its server does not let other sites read it, or is not " +
-          "reachable. Save the picture and give the file instead.",
-      );
+      throw new Error(words.url.unreachable);
     });
     if (response.ok) return response.blob();
-    throw new Error(`There is no picture at this address: its server answers ${response.status}.`);
+    throw new Error(fill(words.url.refused, { status: response.status }));
   }
 
   async function give(url: string): Promise<void> {

@@ -2,6 +2,7 @@
 
 import type { PageData } from "../runtime/page";
 import { createPredictor } from "../runtime/predictor";
+import { fill, useWords, words } from "../runtime/words";
 import { showStatus } from "./answer";
 import { enableCamera } from "./camera";
 import { enableDrawing } from "./draw";
@@ -13,11 +14,12 @@ import { createStage, type Given, showPicture } from "./stage";
 import { enableUpload } from "./upload";
 
 const page = JSON.parse(element("edgesite-demo").textContent!) as PageData;
+useWords(page.words);
 const predictor = createPredictor(page, (loaded, total) => {
   showStatus(
     loaded < total
-      ? `Loading the model: ${thousands(loaded)} of ${kilobytes(total)}`
-      : "Preparing the model",
+      ? fill(words.stage.loading_bytes, { loaded: thousands(loaded), total: kilobytes(total) })
+      : words.stage.preparing,
   );
 });
 const stage = createStage(page, predictor);

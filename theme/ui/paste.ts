@@ -1,5 +1,6 @@
 /** A picture from the clipboard: by keyboard anywhere on the page, or by button. */
 
+import { words } from "../runtime/words";
 import { element } from "./elements";
 import { type Stage, complain, picture } from "./stage";
 
@@ -9,7 +10,7 @@ const isPicture = (type: string): boolean => type.startsWith("image/");
 export function enablePaste(stage: Stage, giveLink?: (url: string) => void): void {
   const button = element("paste");
   if (!button) return;
-  const give = (file: Blob): void => void stage.give(picture(file, "Pasted picture"));
+  const give = (file: Blob): void => void stage.give(picture(file, words.paste.pasted));
 
   document.onpaste = (event) => {
     const target = event.target as Element;
@@ -28,11 +29,9 @@ export function enablePaste(stage: Stage, giveLink?: (url: string) => void): voi
         const type = item.types.find(isPicture);
         if (type) return give(await item.getType(type));
       }
-      complain({ message: "There is no picture on the clipboard. Copy one and try again." });
+      complain({ message: words.paste.nothing });
     } catch {
-      complain({
-        message: "The browser keeps the clipboard from this page. Press Ctrl+V or ⌘V instead.",
-      });
+      complain({ message: words.paste.refused });
     }
   };
 }

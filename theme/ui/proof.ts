@@ -1,6 +1,7 @@
 /** The build's comparison, repeated by the visitor: every example once more, in this browser. */
 
 import type { ExampleData, PageData, Predictor } from "../runtime/page";
+import { fill, words } from "../runtime/words";
 import { best } from "./answer";
 import { element, write } from "./elements";
 import { scientific } from "./figures";
@@ -32,16 +33,13 @@ export function enableCheck({ examples, labels }: PageData, predictor: Predictor
     let same = 0, largest = 0;
     try {
       for (const [at, example] of examples.entries()) {
-        write(result, `${at} of ${examples.length} compared`);
+        write(result, fill(words.tools.checked, { done: at, total: examples.length }));
         const [isSame, difference] = await compare(example);
         same += Number(isSame);
         largest = Math.max(largest, difference);
       }
-      write(
-        result,
-        `Here, ${same} of ${examples.length} examples have the same best class as in the build, ` +
-          `and no probability differs by more than ${scientific(largest)}.`,
-      );
+      const found = { same, total: examples.length, difference: scientific(largest) };
+      write(result, fill(words.tools.check, found));
     } catch (error) {
       write(result, (error as Error).message);
     }

@@ -1,6 +1,7 @@
 /** The model run a hundred times: how long it takes, and how that varies. */
 
 import type { Predictor } from "../runtime/page";
+import { fill, words } from "../runtime/words";
 import { histogram, summary } from "./charts";
 import { element, write } from "./elements";
 import { milliseconds } from "./figures";
@@ -25,8 +26,9 @@ export function enableRepeat(predictor: Predictor): void {
         write(element("histogram-low"), milliseconds(Math.min(...times)));
         write(element("histogram-high"), milliseconds(Math.max(...times)));
       }
-      const each = count > 1 ? `; each is the mean of ${count} in a row, for the clock is coarse` : "";
-      write(element("histogram-words"), `${summary(times, "runs")}${each}.`);
+      const { runs, runs_mean } = words.tools;
+      const found = { ...summary(times), each: count };
+      write(element("histogram-words"), fill(count > 1 ? runs_mean : runs, found));
     } finally {
       button.disabled = false;
     }

@@ -6,6 +6,7 @@
  */
 
 import type { Answer, PageData, Prediction, Predictor, Source } from "../runtime/page";
+import { fill, words as said } from "../runtime/words";
 import { announce, best, showAnswers, showSeen, showState, showStatistics } from "./answer";
 import { element, write } from "./elements";
 import { showTimes } from "./facts";
@@ -94,7 +95,7 @@ export function createStage(page: PageData, predictor: Predictor): Stage {
   let current: Given | null = null;
   let answered: { given: Given; prediction?: Prediction } | null = null;
   let isWaiting = false;
-  let invitation = "No picture yet";
+  let invitation = said.stage.no_picture;
 
   predictor.ready.then(() => {
     isLoaded = true;
@@ -120,7 +121,7 @@ export function createStage(page: PageData, predictor: Predictor): Stage {
       given.show();
       // A moving picture that has been answered is not dimmed with every frame.
       if (given === answered?.given && given.pace) return (working ??= work());
-      showState(isLoaded ? "running" : "loading", isLoaded ? undefined : "Loading the model");
+      showState(isLoaded ? "running" : "loading", isLoaded ? undefined : said.stage.loading);
     }
     return (working ??= work());
   }
@@ -155,14 +156,14 @@ export function createStage(page: PageData, predictor: Predictor): Stage {
       showStatistics(statistics);
       showTimes(page, prediction, performance.now() - begin);
       self.onAnswer?.();
-      showState("live", given.pace?.(total) ?? `Computed here in ${milliseconds(total)}`);
+      showState("live", given.pace?.(total) ?? fill(said.stage.live, { time: milliseconds(total) }));
       if (!isWaiting) announce(!!given.pace);
     } else if (given.built) {
       showAnswers(given.built.answers, page);
       showSeen(given.built.seen);
       showStatistics(null);
       // What is written while the model loads is how far it is.
-      showState("built", isLoaded ? "Computed when this page was built" : undefined);
+      showState("built", isLoaded ? said.stage.built : undefined);
     }
   }
 

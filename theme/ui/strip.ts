@@ -1,6 +1,7 @@
 /** Several pictures at once: a row of them with their answers, and all of it as a table. */
 
 import type { PageData, Predictor } from "../runtime/page";
+import { fill, words as said } from "../runtime/words";
 import { best } from "./answer";
 import { csv, download } from "./csv";
 import { element, write } from "./elements";
@@ -55,7 +56,7 @@ export function createStrip(
       const [index, value] = best(row.values, 1)[0]!;
       write(row.words, `${labels[index]} ${written(value, value >= 0 && value <= 1)}`);
     } catch (error) {
-      write(row.words, "not read");
+      write(row.words, said.upload.unread);
       row.button.title += `: ${(error as Error).message}`;
     }
   }
@@ -72,12 +73,12 @@ export function createStrip(
     const mine = (rows = files.map(add));
     choose(mine[0]!);
     for (const [at, row] of mine.entries()) {
-      write(status, `${at} of ${mine.length} pictures answered`);
+      write(status, fill(said.upload.progress, { done: at, total: mine.length }));
       await answer(row);
       // Closed, or filled anew.
       if (rows !== mine) return;
     }
-    write(status, `${mine.length} pictures answered`);
+    write(status, fill(said.upload.done, { total: mine.length }));
   }
 
   element("strip-close").onclick = () => {

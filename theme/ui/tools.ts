@@ -3,6 +3,7 @@
  */
 
 import type { PageData, Predictor } from "../runtime/page";
+import { useWords } from "../runtime/words";
 import { enableCopies } from "./copy";
 import { enableCheck } from "./proof";
 import { enableRepeat } from "./repeat";
@@ -11,6 +12,7 @@ import type { Stage } from "./stage";
 import { enableWhy } from "./why";
 
 export function enableTools(page: PageData, stage: Stage, predictor: Predictor): void {
+  useWords(page.words);
   enableCopies(page, stage);
   enableRepeat(predictor);
   enableCheck(page, predictor);

@@ -5,6 +5,7 @@
  */
 
 import type { PageData, Picture, Predictor } from "../runtime/page";
+import { fill, words as said } from "../runtime/words";
 import { best } from "./answer";
 import { element, write } from "./elements";
 import { written } from "./figures";
@@ -35,7 +36,7 @@ export function enableWhy(
     isExplained = false;
     canvas.hidden = true;
     button.hidden = false;
-    write(button, "Why this answer?");
+    write(button, said.tools.why);
     write(words, question);
   }
 
@@ -59,12 +60,12 @@ export function enableWhy(
     const [top, whole] = best(prediction.values, 1)[0]!;
     const mine = ++turn;
     isExplained = true;
-    write(button, "Stop");
+    write(button, said.tools.stop);
     await predictor.hold(await given.source());
     const sums = new Float32Array(width * height), counts = new Float32Array(width * height);
     let lowest = whole;
     for (let step = 0; step < STEPS * STEPS; step++) {
-      write(words, `Covering part ${step + 1} of ${STEPS * STEPS}`);
+      write(words, fill(said.tools.covering, { done: step + 1, total: STEPS * STEPS }));
       const x = Math.round(((step % STEPS) / (STEPS - 1)) * (width - side));
       const y = Math.round((Math.floor(step / STEPS) / (STEPS - 1)) * (height - side));
       const left = (await predictor.cover({ x, y, side }))[top]!;
@@ -79,14 +80,14 @@ export function enableWhy(
     }
     const cost = sums.map((sum, at) => sum / counts[at]!);
     const isShare = whole >= 0 && whole <= 1;
-    const from = written(whole, isShare), to = written(lowest, isShare);
+    const before = written(whole, isShare), after = written(lowest, isShare);
     const label = labels[top]!;
     paint(prediction.seen, cost, Math.max(...cost, Number.MIN_VALUE));
     write(
       words,
-      from === to
-        ? `No single part decides: whichever is covered, ${label} stays at ${from}`
-        : `What mattered for ${label}: covering the strongest part takes it from ${from} to ${to}`,
+      before === after
+        ? fill(said.tools.no_part, { label, share: before })
+        : fill(said.tools.mattered, { label, before, after }),
     );
   }
 

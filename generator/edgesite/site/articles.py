@@ -9,7 +9,6 @@ from __future__ import annotations
 import posixpath
 import re
 from dataclasses import dataclass
-from functools import cached_property
 from html import unescape
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
@@ -17,12 +16,13 @@ from typing import TYPE_CHECKING
 from edgesite.errors import ConfigError
 from edgesite.site.attachments import attachments
 from edgesite.site.document import at, read_text
+from edgesite.site.facts import SITE_FACTS
 from edgesite.site.paths import files_below
 from edgesite.site.wording import described
-from edgesite.site.words import to_html
+from edgesite.site.words import checked_html, to_html
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterable, Sequence
     from pathlib import Path
 
     from edgesite.site.attachments import Attachment
@@ -65,22 +65,17 @@ class Article:
         """Where it lies in the site: "docs/", or "" beside edgesite.yaml."""
         return self.source[: self.source.rfind("/") + 1]
 
-    @cached_property
-    def html(self) -> str:
-        """The words; links are those of the author."""
-        return to_html(self.body_markdown)
 
-    @property
-    def sections(self) -> list[tuple[str, str]]:
-        """Anchors and titles of the sections, as plain text."""
-        return [(anchor, _plain(title)) for anchor, title in _SECTION.findall(self.html)]
+def sections(html: str) -> list[tuple[str, str]]:
+    """Anchors and titles of the sections of words, as plain text."""
+    return [(anchor, _plain(title)) for anchor, title in _SECTION.findall(html)]
 
-    @property
-    def description(self) -> str:
-        """The first sentence of the first paragraph."""
-        found = _PARAGRAPH.search(self.html)
-        text = _plain(found[1]) if found else self.title
-        return re.split(r"(?<=[.!?:;])\s", text, maxsplit=1)[0].rstrip(":;")
+
+def description(html: str) -> str:
+    """The first sentence of the first paragraph of words."""
+    found = _PARAGRAPH.search(html)
+    text = _plain(found[1]) if found else ""
+    return re.split(r"(?<=[.!?:;])\s", text, maxsplit=1)[0].rstrip(":;")
 
 
 def load_articles(
@@ -125,11 +120,12 @@ def led_to_pages(html: str, folder: str, sources: Collection[str]) -> str:
 
 
 def files_of(
-    words: Path, text: str, root: Path, sources: Collection[str]
+    words: Path, text: str, facts: Iterable[str], root: Path, sources: Collection[str]
 ) -> tuple[Attachment, ...]:
     """Read the files that words show or link to, the pages of other words left out.
 
-    Raises ProblemsError where one is missing or cannot be shipped.
+    facts: what they may name. Raises ProblemsError where a file is missing or cannot be shipped,
+    or a part of the text cannot be rendered.
     """
     folder = words.parent.relative_to(root).as_posix()
     pages = {*sources, *map(page_of, sources)}
@@ -138,7 +134,7 @@ def files_of(
         is_page = _source(folder, _parted(found[2])[0]) in pages
         return found[1] + ("" if is_page else found[2]) + found[3]
 
-    return attachments(words, text, _LINK.sub(unless_page, to_html(text)))
+    return attachments(words, text, _LINK.sub(unless_page, checked_html(words, text, facts)))
 
 
 def _article(file: Path, root: Path, sources: Collection[str]) -> Article:
@@ -148,7 +144,7 @@ def _article(file: Path, root: Path, sources: Collection[str]) -> Article:
         raise ConfigError(f"{at(file)}: has no heading; begin with # and the title of the page")
     source = file.relative_to(root).as_posix()
     title, body = _plain(to_html(heading[1])), text[heading.end() :]
-    return Article(source, title, body, files_of(file, text, root, sources))
+    return Article(source, title, body, files_of(file, text, SITE_FACTS, root, sources))
 
 
 def _checked(source: str) -> str:

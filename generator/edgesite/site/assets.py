@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 _PACKAGE = Path(__file__).parent.parent
 _CHECKOUT = _PACKAGE.parent.parent
 
-# The folders of a theme that end up in bundles; templates do not.
+# The folders of a theme that end up in bundles; templates do not, and words only as types.
 _BUNDLED_FOLDERS = ("offline", "runtime", "styles", "ui")
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from edgesite.site.figures import percent
+from edgesite.site.language import fill
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from edgesite.site.demo import Answer, DemoPage
+    from edgesite.site.language import Language
 
 
 @dataclass(frozen=True)
@@ -31,18 +32,19 @@ class Bar:
 _EMPTY = Bar(label="", text="", exact="", width="0%")
 
 
-def bars(demo: DemoPage, answers: Sequence[Answer]) -> tuple[Bar, ...]:
+def bars(demo: DemoPage, answers: Sequence[Answer], language: Language) -> tuple[Bar, ...]:
     """Make one row per class that the demo shows at most; the unused ones are empty and last."""
     shown = _above_threshold(demo, answers)
     if answers and not shown and demo.threshold is not None:
-        nothing = replace(_EMPTY, label=f"Nothing above {percent(demo.threshold)}")
+        share = language.figures.percent(demo.threshold)
+        nothing = replace(_EMPTY, label=fill(language.say.nothing_above, share=share))
         return (nothing, *[_EMPTY] * (_rows(demo) - 1))
     # A model without activation may give probabilities all the same.
     unit = 1.0 if _are_shares(shown) else max(abs(answer.probability) for answer in shown)
     rows = [
         Bar(
             answer.label,
-            _value(answer.probability, unit),
+            _value(answer.probability, unit, language),
             f"{answer.probability:.6f}",
             f"{max(answer.probability / unit, 0) * 100:.2f}%",
         )
@@ -64,5 +66,6 @@ def _are_shares(answers: Sequence[Answer]) -> bool:
     return all(0 <= answer.probability <= 1 for answer in answers)
 
 
-def _value(number: float, unit: float) -> str:
-    return percent(number) if unit == 1.0 else f"{number:.2f}"
+def _value(number: float, unit: float, language: Language) -> str:
+    figures = language.figures
+    return figures.percent(number) if unit == 1.0 else figures.local(f"{number:.2f}")

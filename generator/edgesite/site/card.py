@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from edgesite.site.bars import Bar
     from edgesite.site.cache import Cache
     from edgesite.site.demo import DemoPage
+    from edgesite.site.language import Language
 
 SIZE = (1200, 630)
 
@@ -31,12 +32,12 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 640, 1140, 64, 566
 _BARS = 3
 
 
-def card(demo: DemoPage, cache: Cache | None) -> bytes | None:
+def card(demo: DemoPage, language: Language, cache: Cache | None) -> bytes | None:
     """Draw the card of a demo, a JPEG; None if it has no example."""
     if not demo.examples:
         return None
     first = demo.examples[0]
-    rows = tuple(row for row in bars(demo, first.answers) if row.text)[:_BARS]
+    rows = tuple(row for row in bars(demo, first.answers, language) if row.text)[:_BARS]
     words = (demo.title, demo.description)
 
     def draw() -> dict[str, bytes]:

@@ -303,7 +303,7 @@ class SiteConfig(Block):
     """One sentence under the title of the index."""
 
     language: Language = "en"
-    """The language of the words, as a BCP 47 tag."""
+    """The language of the words and the interface, as a BCP 47 tag; en and de are there."""
 
     site_url: str | None = None
     """Where the site will be: https://user.github.io/repository/."""
@@ -321,6 +321,10 @@ class SiteConfig(Block):
     pages: list[str] = []
     """Markdown files that become pages of their own, in the order of the navigation: names or
     patterns such as docs/*.md, below docs/ or beside edgesite.yaml."""
+
+    sanitize: bool = False
+    """true: for texts of others; what could run, disguise or phone home is taken out of them.
+    Needs the extra edgesite[sanitize]."""
 
     @field_validator("site_url")
     @classmethod

@@ -142,3 +142,6 @@ class SiteInfo:
 
     attachments: tuple[Attachment, ...] = ()
     """The files that these words show or link to."""
+
+    sanitize: bool = False
+    """Whether the words, those of demos too, are rid of what could run."""

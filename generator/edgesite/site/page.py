@@ -7,11 +7,13 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from edgesite.site.cache import digest, key_of
+from edgesite.site.language import fill
 
 if TYPE_CHECKING:
     from edgesite.site.assets import Asset
     from edgesite.site.cache import Cache
     from edgesite.site.demo import DemoPage, Example
+    from edgesite.site.language import Language
 
 
 @dataclass(frozen=True)
@@ -65,36 +67,39 @@ class Receipt:
         return self.script + self.weights + self.simd
 
 
-def page_data(demo: DemoPage, worker: str, tools: str, receipt: Receipt) -> dict[str, Any]:
+def page_data(
+    demo: DemoPage, worker: str, tools: str, receipt: Receipt, language: Language
+) -> dict[str, Any]:
     """Fill in `PageData` of theme/runtime/page.ts; worker, tools: addresses seen from the page."""
     return {
         "manifest": dict(demo.manifest),
         "base": "",
         "worker": worker,
         "tools": tools,
+        "words": language.for_scripts(demo.inputs_enabled),
         "input": demo.input.model_dump(mode="json"),
         "labels": demo.labels,
         "activation": demo.activation,
         "top": demo.top,
         "threshold": demo.threshold,
-        "examples": [_example(example) for example in demo.examples],
+        "examples": [_example(example, language) for example in demo.examples],
         "inputs": demo.inputs_enabled,
         "proof": asdict(demo.proof),
         "bytes": asdict(receipt),
     }
 
 
-def caption(example: Example) -> str:
+def caption(example: Example, language: Language) -> str:
     """Say what the picture shows, and the right answer where that does not say it."""
     if example.expected is None or example.expected.lower() in example.caption.lower():
         return example.caption
-    return f"{example.caption}, labelled {example.expected}"
+    return fill(language.say.labelled, caption=example.caption, label=example.expected)
 
 
-def _example(example: Example) -> dict[str, Any]:
+def _example(example: Example, language: Language) -> dict[str, Any]:
     return {
         "name": example.name,
-        "caption": caption(example),
+        "caption": caption(example, language),
         "url": f"examples/{example.name}",
         "width": example.width,
         "height": example.height,

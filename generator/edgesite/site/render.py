@@ -9,7 +9,7 @@ import base64
 import hashlib
 import traceback
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from typing import TYPE_CHECKING
 
 from jinja2 import (
@@ -24,16 +24,18 @@ from markupsafe import Markup
 from edgesite._version import __version__
 from edgesite.errors import BuildError
 from edgesite.site.accent import accent_rule
-from edgesite.site.articles import led_to_pages
+from edgesite.site.articles import description, led_to_pages, sections
 from edgesite.site.assets import Asset, theme_folder
+from edgesite.site.attachments import sizes
 from edgesite.site.bars import bars
 from edgesite.site.card import SIZE, card
 from edgesite.site.document import read_text
-from edgesite.site.figures import counted, kilobytes, percent, scientific
+from edgesite.site.facts import demo_facts, site_facts
+from edgesite.site.language import fill, find_language
 from edgesite.site.offline import offline_files
 from edgesite.site.page import Receipt, caption, page_data
 from edgesite.site.small import small_pictures
-from edgesite.site.words import to_html
+from edgesite.site.words import Setting, to_html
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -44,7 +46,9 @@ if TYPE_CHECKING:
     from edgesite.site.attachments import Attachment
     from edgesite.site.cache import Cache
     from edgesite.site.demo import DemoPage, SiteInfo
+    from edgesite.site.facts import Facts
     from edgesite.site.images import ImageInput
+    from edgesite.site.language import Language
 
 _POLICY = {
     "default-src": "'none'",
@@ -100,11 +104,15 @@ def render_site(
     """
     kept = earlier if earlier is not None else {}
     templates = _templates(theme)
-    shared = _Shared(site, assets, _environment(templates), cache, tuple(articles))
+    language = find_language(site.language, theme)
+    facts = site_facts(site, len(demos), language.figures)
+    environment = _environment(templates)
+    shared = _Shared(site, language, facts, assets, environment, cache, tuple(articles))
     for demo in demos:
         worker = assets.worker(_features(demo))
         scripts = (assets.page(demo.inputs_enabled), worker, assets.tools, assets.offline)
-        made_of = (demo, site, *scripts, assets.style)
+        pages = tuple(article.source for article in articles)
+        made_of = (demo, site, language, facts, pages, *scripts, assets.style)
         found = kept.get(demo.slug)
         if found is None or found.made_of != (*made_of, templates):
             renderer = _Renderer(shared)
@@ -149,14 +157,7 @@ def _environment(templates: tuple[tuple[str, str, str], ...]) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {
-        "caption": caption,
-        "counted": counted,
-        "kilobytes": kilobytes,
-        "percent": percent,
-        "pixels": _pixels,
-        "scientific": scientific,
-    }
+    environment.filters["fill"] = fill
     return environment
 
 
@@ -165,6 +166,8 @@ class _Shared:
     """What every page of a site is made with."""
 
     site: SiteInfo
+    language: Language
+    facts: Facts
     assets: Assets
     environment: Environment
     cache: Cache | None
@@ -172,7 +175,24 @@ class _Shared:
 
     @cached_property
     def footer(self) -> Markup | None:
-        return Markup(to_html(self.site.footer)) if self.site.footer else None
+        return self.words(self.site.footer, "", ()) if self.site.footer else None
+
+    def words(
+        self,
+        markdown: str,
+        folder: str,
+        attachments: Sequence[Attachment],
+        facts: Facts | None = None,
+    ) -> Markup:
+        """Render the author's words that lie in a folder of the site, with what they refer to."""
+        setting = Setting(
+            facts=self.facts | (facts or {}),
+            language=self.language,
+            sizes=sizes(attachments),
+            sanitize=self.site.sanitize,
+        )
+        sources = {article.source for article in self.articles}
+        return Markup(led_to_pages(to_html(markdown, setting), folder, sources))
 
 
 class _Renderer:
@@ -180,7 +200,7 @@ class _Renderer:
 
     def __init__(self, shared: _Shared) -> None:
         self.shared = shared
-        self.site, self.assets = shared.site, shared.assets
+        self.site, self.assets, self.language = shared.site, shared.assets, shared.language
         self.files: dict[str, bytes] = {}
 
     def demo(self, demo: DemoPage) -> Receipt:
@@ -188,6 +208,7 @@ class _Renderer:
         script = self.assets.page(demo.inputs_enabled)
         worker = self.assets.worker(_features(demo))
         receipt = Receipt.of(demo, script, worker, self.shared.cache)
+        facts = demo_facts(demo, receipt, self.language.figures)
         first = demo.examples[0].answers if demo.examples else ()
         pictures = small_pictures(demo, self.shared.cache)
         self.files |= {f"{demo.slug}/{name}": data for name, data in pictures.items()}
@@ -199,14 +220,17 @@ class _Renderer:
             script=self._asset(script),
             style=self._asset(self._style(demo.accent)),
             receipt=receipt,
-            bars=bars,
-            first_bars=bars(demo, first),
-            words=Markup(to_html(demo.body_markdown)),
+            bars=partial(bars, language=self.language),
+            caption=partial(caption, language=self.language),
+            first_bars=bars(demo, first, self.language),
+            pixels=_pixels(demo.input, self.language),
+            words=self.shared.words(demo.body_markdown, f"{demo.slug}/", demo.attachments, facts),
             data=page_data(
                 demo,
                 f"../assets/{self._asset(worker)}",
                 f"../assets/{self._asset(self.assets.tools)}",
                 receipt,
+                self.language,
             ),
             card=self._card(demo),
             policy=_policy(_WITH_LINKS if "url" in demo.inputs_enabled else {}),
@@ -215,7 +239,7 @@ class _Renderer:
 
     def _card(self, demo: DemoPage) -> dict[str, object] | None:
         """Add the picture that stands for a page elsewhere, which takes an absolute address."""
-        data = card(demo, self.shared.cache) if self.site.site_url else None
+        data = card(demo, self.language, self.shared.cache) if self.site.site_url else None
         if data is None:
             return None
         path = f"{demo.slug}/card.jpg"
@@ -241,13 +265,14 @@ class _Renderer:
             demos=rows,
             script=script and self._asset(script),
             style=self._asset(self._style(None)),
-            words=self._words(to_html(self.site.body_markdown), ""),
+            words=self.shared.words(self.site.body_markdown, "", self.site.attachments),
         )
 
     def article(self, article: Article) -> None:
         """Add a page of words, with the way to the ones before and after it."""
         articles = self.shared.articles
         at = articles.index(article)
+        words = self.shared.words(article.body_markdown, article.folder, article.attachments)
         self._page(
             article.path,
             "article.html",
@@ -255,13 +280,10 @@ class _Renderer:
             before=articles[at - 1] if at else None,
             after=articles[at + 1] if at + 1 < len(articles) else None,
             style=self._asset(self._style(None)),
-            words=self._words(article.html, article.folder),
+            words=words,
+            sections=sections(words),
+            description=description(words) or article.title,
         )
-
-    def _words(self, html: str, folder: str) -> Markup:
-        """Words below a folder of the site, which may lead to pages of other words."""
-        sources = {article.source for article in self.shared.articles}
-        return Markup(led_to_pages(html, folder, sources))
 
     def missing(self) -> None:
         """Add the page for addresses that lead nowhere, which a server shows at any depth."""
@@ -291,6 +313,8 @@ class _Renderer:
         url = path.removesuffix("index.html")
         shared: dict[str, object] = {
             "site": self.site,
+            "say": self.language.say,
+            "figures": self.language.figures,
             "footer": self.shared.footer,
             "articles": self.shared.articles,
             "version": __version__,
@@ -345,13 +369,13 @@ def _policy(changes: dict[str, str]) -> str:
     return "; ".join(f"{name} {sources}" for name, sources in (_POLICY | changes).items())
 
 
-def _pixels(spec: ImageInput) -> str:
+def _pixels(spec: ImageInput, language: Language) -> str:
     """Say how a picture becomes what the model sees."""
-    size = f"{spec.width} × {spec.height} pixels"
+    say = language.say
     if spec.centre is not None:
-        return f"{size}, the ink centred"
-    if spec.resize.shorter is not None or spec.resize.fit == "crop":
-        way = "the centre cut out"
+        way = say.ink_centred
+    elif spec.resize.shorter is not None or spec.resize.fit == "crop":
+        way = say.centre_cut
     else:
-        way = {"contain": "all of it, with borders", "stretch": "stretched"}[spec.resize.fit]
-    return f"{size}, {way}"
+        way = say.contained if spec.resize.fit == "contain" else say.stretched
+    return fill(say.pixels, width=spec.width, height=spec.height, way=way)

@@ -10,11 +10,15 @@ from edgesite.site.articles import files_of, load_articles
 from edgesite.site.config import DemoConfig, SiteConfig
 from edgesite.site.demo import SiteInfo
 from edgesite.site.document import read_text
+from edgesite.site.facts import DEMO_FACTS, SITE_FACTS
 from edgesite.site.labels import read_labels
+from edgesite.site.language import find_language
 from edgesite.site.paths import file_below, slug_of
 from edgesite.site.pictures import Picture, load_pictures
+from edgesite.site.sanitize import can_sanitize
 from edgesite.site.validate import load_config
 from edgesite.site.wording import described, shown
+from edgesite.site.words import checked_html
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -106,7 +110,7 @@ def load_demo(folder: Path, problems: Problems) -> DemoSource | None:
     body = ""
     files: tuple[Attachment, ...] = ()
     with problems.gathered():
-        body, files = _body(folder)
+        body, files = _body(folder, DEMO_FACTS)
     pictures = load_pictures(folder, config, document, labels or None, problems)
     try:
         model = file_below(folder, config.model)
@@ -132,8 +136,17 @@ def check_is_site(root: Path) -> None:
 
 def _load_info(root: Path, problems: Problems) -> tuple[SiteInfo, tuple[Article, ...]]:
     config, document = load_config(root / SITE_FILE, SiteConfig)
+    try:
+        find_language(config.language, root / "theme")
+    except ValueError as error:
+        raise document.problem(("language",), str(error)) from None
+    if config.sanitize and not can_sanitize():
+        what = "needs a library that is not there; install it: pip install 'edgesite[sanitize]'"
+        raise document.problem(("sanitize",), what)
+    if config.footer:
+        checked_html(root / SITE_FILE, read_text(root / SITE_FILE), SITE_FACTS, config.footer)
     articles = load_articles(root, config.pages, document, problems)
-    body, files = _body(root, [article.source for article in articles])
+    body, files = _body(root, SITE_FACTS, [article.source for article in articles])
     info = SiteInfo(
         title=config.title,
         description=config.description,
@@ -144,17 +157,20 @@ def _load_info(root: Path, problems: Problems) -> tuple[SiteInfo, tuple[Article,
         offline=config.offline,
         body_markdown=body,
         attachments=files,
+        sanitize=config.sanitize,
     )
     return info, articles
 
 
-def _body(folder: Path, pages: Collection[str] = ()) -> tuple[str, tuple[Attachment, ...]]:
+def _body(
+    folder: Path, facts: Iterable[str], pages: Collection[str] = ()
+) -> tuple[str, tuple[Attachment, ...]]:
     """The words of a folder, and the files that they refer to, which other pages are not."""
     path = folder / "index.md"
     if not path.exists():
         return "", ()
     text = read_text(path)
-    return text, files_of(path, text, folder, pages)
+    return text, files_of(path, text, facts, folder, pages)
 
 
 def _demo_folders(root: Path) -> list[Path]:

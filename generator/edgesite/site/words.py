@@ -1,22 +1,43 @@
 """The author's words: Markdown to HTML.
 
 The author is trusted, so HTML in the text stays; what it could run, the page's
-Content-Security-Policy does not let it.
+Content-Security-Policy does not let it. `sanitize` in edgesite.yaml is for texts of others.
 """
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
 from markdown import Markdown
+from markdown.extensions import Extension
+from markdown.extensions.admonition import AdmonitionProcessor
+from markdown.extensions.footnotes import FootnoteExtension
+from markdown.extensions.toc import TocExtension
+
+from edgesite.errors import ConfigError, EdgesiteError, ProblemsError
+from edgesite.site.captions import add_captions
+from edgesite.site.document import at, position_of
+from edgesite.site.facts import add_facts
+from edgesite.site.language import ENGLISH, Language, find_language
+from edgesite.site.mathml import add_math
+from edgesite.site.sanitize import sanitized
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+    from markdown.blockparser import BlockParser
 
 _EXTENSIONS = (
     "attr_list",
     "codehilite",
     "def_list",
     "fenced_code",
-    "footnotes",
+    "md_in_html",
     "sane_lists",
     "tables",
-    "toc",
 )
 
 _SETTINGS: dict[str, dict[str, object]] = {
@@ -26,17 +47,95 @@ _SETTINGS: dict[str, dict[str, object]] = {
 }
 
 
-def to_html(markdown: str) -> str:
-    """Render the text; headings have an id and start at h2, the page's title being h1.
+@dataclass(frozen=True)
+class Setting:
+    """What a text is rendered with."""
+
+    facts: Mapping[str, str] = field(default_factory=dict)
+    """What {{ name }} stands for."""
+
+    language: Language = field(default_factory=lambda: find_language(ENGLISH))
+    sizes: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    """Of the pictures beside the text: width and height, by name."""
+
+    sanitize: bool = False
+    """Whether HTML that could run or disguise is taken out."""
+
+
+def to_html(markdown: str, setting: Setting | None = None) -> str:
+    """Render a text that has been checked; headings have an id and start at h2.
 
     Code has Pygments' classes.
     """
-    html = _convert(markdown, level=1)
-    return _convert(markdown, level=2) if "<h1" in html else html
+    return _rendered(markdown, setting or Setting())[0]
 
 
-def _convert(markdown: str, *, level: int) -> str:
-    settings = _SETTINGS | {"toc": {"baselevel": level}}
-    return Markdown(
-        extensions=_EXTENSIONS, extension_configs=settings, output_format="html"
-    ).convert(markdown)
+def checked_html(path: Path, text: str, facts: Iterable[str], markdown: str | None = None) -> str:
+    """Render a text as far as it can be before anything is built.
+
+    facts: the names of those that will be known. text is that of the file, of which the Markdown
+    may be a part. Raises ProblemsError for what cannot be rendered.
+    """
+    markdown = text if markdown is None else markdown
+    html, complaints = _rendered(markdown, Setting(facts={name: name for name in facts}))
+    problems: list[EdgesiteError] = []
+    for part, what in complaints:
+        place = position_of(text, max(text.find(part), text.find(markdown[:40]), 0))
+        problems.append(ConfigError(f"{at(path, place)}: {what}"))
+    if problems:
+        raise ProblemsError(problems)
+    return html
+
+
+def _rendered(markdown: str, setting: Setting) -> tuple[str, list[tuple[str, str]]]:
+    """The HTML, and complaints: a part of the text, and what is wrong with it."""
+    complaints: list[tuple[str, str]] = []
+    html = _converter(setting, complaints, level=1).convert(markdown)
+    if "<h1" in html:
+        complaints.clear()
+        html = _converter(setting, complaints, level=2).convert(markdown)
+    return (sanitized(html) if setting.sanitize else html), complaints
+
+
+def _converter(setting: Setting, complaints: list[tuple[str, str]], *, level: int) -> Markdown:
+    def complain(part: str, what: str) -> None:
+        complaints.append((part, what))
+
+    back = setting.language.say.footnote_back.replace("{number}", "%d")
+    converter = Markdown(
+        extensions=[
+            *_EXTENSIONS,
+            FootnoteExtension(BACKLINK_TITLE=back),
+            TocExtension(baselevel=level, toc_depth="2-4"),
+            _Boxes(setting.language),
+        ],
+        extension_configs=_SETTINGS,
+        output_format="html",
+    )
+    add_math(converter, complain)
+    add_facts(converter, setting.facts, complain)
+    add_captions(converter, setting.sizes)
+    return converter
+
+
+class _Boxes(Extension):
+    """Notes and warnings, `!!! note`, whose titles are in the language of the page."""
+
+    def __init__(self, language: Language) -> None:
+        super().__init__()
+        self.language = language
+
+    def extendMarkdown(self, md: Markdown) -> None:  # noqa: N802
+        md.registerExtension(self)
+        md.parser.blockprocessors.register(_Box(md.parser, self.language), "admonition", 105)
+
+
+class _Box(AdmonitionProcessor):
+    def __init__(self, parser: BlockParser, language: Language) -> None:
+        super().__init__(parser)
+        self.language = language
+
+    def get_class_and_title(self, match: re.Match[str]) -> tuple[str, str | None]:
+        kind, title = super().get_class_and_title(match)
+        known = getattr(self.language.say, f"box_{kind.split()[0]}", None)
+        return kind, known if known and match.group(2) is None else title
