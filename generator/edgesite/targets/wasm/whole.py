@@ -6,7 +6,7 @@ The left operand is int16, bytes less their zero point; the right is constant in
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from edgesite.ir import (
     INDEX,
@@ -29,6 +29,7 @@ from edgesite.ir import (
 from edgesite.ir.contraction import Contraction, is_affine
 from edgesite.ir.layout import Layout
 from edgesite.ir.quantized import BYTES, rounding
+from edgesite.targets.wasm.kernels import Step
 from edgesite.targets.wasm.lanes import (
     LANES,
     STORED,
@@ -42,10 +43,12 @@ from edgesite.targets.wasm.lanes import (
 from edgesite.targets.wasm.nest import Nest, shared_in
 from edgesite.targets.wasm.scalars import Scalars
 from edgesite.targets.wasm.tiles import VECTOR_BYTES, Loop, Plan, halo_covers
-from edgesite.wasm import I32, I32X4, I64X2, Function, Local
+from edgesite.wasm import I16X8, I32, I32X4, I64X2, Function, Local
 from edgesite.wasm import Value as Wasm
 
 _SUM = Result(DType.INT32)
+
+WIDE_BYTES = DType.INT16.size_bytes
 
 
 @dataclass(frozen=True)
@@ -142,6 +145,30 @@ def _store(f: Function, address: Wasm, vector: Wasm, offset: int, width: int) ->
     else:
         for lane in range(width):
             f.store_lane(address, vector, lane, offset + lane * (vector.type.lane_bits // 8))
+
+
+@dataclass(frozen=True)
+class WidenKernel:
+    """Makes int16 of bytes."""
+
+    name = "widen"
+
+    def emit(self, scalars: Scalars, pointers: tuple[Wasm, ...], *, relaxed: bool) -> None:
+        """Write the loop; pointers: bytes, a multiple of eight of them, int16 and their end."""
+        del relaxed
+        f = scalars.f
+        source, target, end = pointers
+        size = f.let(end - target)
+        with f.loop(0, size, step=VECTOR_BYTES) as at:
+            f.store(target + at, f.load_extend_s(I16X8, source + at.shr_u(1)))
+
+
+def widened(packed: Value, layouts: dict[Value, Layout]) -> tuple[Value, Step]:
+    """Constant bytes as int16, and the step that makes them."""
+    wide = replace(packed, name=f"{packed.name}.wide", dtype=DType.INT16)
+    layouts[packed] = layouts[wide] = Layout.row_major(packed.shape)
+    end = packed.size * WIDE_BYTES
+    return wide, Step(WidenKernel(), (packed,), (wide, wide), offsets=(0, 0, end))
 
 
 def is_quantised(
