@@ -22,9 +22,7 @@ from edgesite.errors import (
     UnsupportedShapeError,
     UsageError,
 )
-from tests.models import TRAINED, Array, answers_of, assert_answers_alike, model_of
-
-MODELS = Path(__file__).parents[2] / "shared" / "models"
+from tests.models import Array, answers_of, assert_answers_alike, model_of
 
 FEEDS = {"x": np.arange(6, dtype=np.float32).reshape(2, 3)}
 
@@ -490,35 +488,6 @@ class Machine:
         return np.frombuffer(
             self.memory()[made.offset : made.offset + made.size_bytes], made.dtype
         ).reshape(made.shape)
-
-
-# Trained models of others
-
-
-@pytest.fixture(scope="module")
-def facts() -> dict[str, Any]:
-    """What is known of the real models, by name."""
-    if not (MODELS / "index.json").is_file():
-        pytest.skip("the real models are not here: no ../shared/models beside the repository")
-    return {entry["name"]: entry for entry in json.loads((MODELS / "index.json").read_text())}
-
-
-@pytest.mark.parametrize("name", TRAINED)
-def test_real_models_answer_as_onnxruntime(name: str, facts: dict[str, Any]) -> None:
-    reference = np.load(MODELS / f"{name}.ref.npz")
-    label, case = next(iter(facts[name]["cases"].items()))
-    feeds = {key: reference[f"{label}_in_{k}"] for k, key in enumerate(case["in_order"])}
-
-    compiled = edgesite.compile(MODELS / f"{name}.onnx", case["in_shapes"])
-
-    # 1e-3 of the largest output as the models' page says; quantised ones may be a step off.
-    tolerance = (2e-2 if "int8" in name else 1e-3) * case["max_abs_output"]
-    for target in ("simd", "relaxed"):
-        got = compiled.run(feeds, target=target)
-        for k, key in enumerate(case["out_order"]):
-            wanted = reference[f"{label}_out_{k}"]
-            assert got[key].shape == wanted.shape
-            np.testing.assert_allclose(got[key], wanted, rtol=0, atol=tolerance)
 
 
 def test_the_reference_of_these_tests_is_onnxruntime() -> None:
