@@ -52,10 +52,12 @@ chromium:
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || \
 	  $(call install,chromium)
 
-engines: chromium  ## the other two engines that pages are tested in
+engines: chromium node_modules/ready  ## the other engines that pages and model.js are tested in
 	@command -v firefox-esr >/dev/null || $(call install,firefox-esr)
 	@command -v WebKitWebDriver >/dev/null || $(call install,webkit2gtk-driver)
 	@command -v Xvfb >/dev/null || $(call install,xvfb)
+	@command -v deno >/dev/null || [ -x node_modules/.bin/deno ] || \
+	  npm install --no-save --loglevel=error deno@2
 
 # Debian's and Ubuntu's package of a browser, which the tests need.
 install = { echo "installing $(1), which the browser tests need"; \

@@ -18,6 +18,7 @@ LAYERS: dict[str, int] = {
     "compiler": 5,
     "frontend": 4,
     "passes": 3,
+    "tasks": 1,
     "targets": 4,
     "ops": 2,
     "wasm": 2,

@@ -203,10 +203,10 @@ def bundle(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The JavaScript part, if it was not bundled here."""
     from edgesite.targets import artifacts
 
-    if not artifacts._BUNDLE.exists():
-        stand_in = tmp_path / "bundle.js"
+    if not (artifacts._BUNDLES / "model.js").exists():
+        stand_in = tmp_path / "model.js"
         stand_in.write_text("export const manifest = __EDGESITE_MANIFEST__;\n")
-        monkeypatch.setattr(artifacts, "_BUNDLE", stand_in)
+        monkeypatch.setattr(artifacts, "_BUNDLES", tmp_path)
 
 
 @pytest.mark.usefixtures("bundle")

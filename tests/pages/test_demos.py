@@ -11,7 +11,7 @@ import pytest
 from PIL import Image, ImageOps
 from playwright.sync_api import expect
 
-from edgesite.site.images import ImageInput, prepare
+from edgesite.tasks.images import ImageInput, prepare
 
 from .conftest import REPOSITORY, Visit, serve, visited
 from .test_drawing import draw

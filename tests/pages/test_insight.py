@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import expect
 
-from edgesite.site.images import prepare
+from edgesite.tasks.images import prepare
 
 from . import toys
 from .test_demo_page import wait_until_live

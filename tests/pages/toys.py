@@ -16,8 +16,9 @@ import numpy as np
 from PIL import Image, ImageDraw
 from wasmtime import wat2wasm
 
-from edgesite.site.demo import Answer, DemoPage, Example, Proof, SiteInfo
-from edgesite.site.images import Centre, ImageInput, prepare
+from edgesite.site.demo import DemoPage, Example, Proof, SiteInfo
+from edgesite.tasks.classification import Answer
+from edgesite.tasks.images import Centre, ImageInput, prepare
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -182,6 +183,7 @@ def demo(noun: str, model: Linear, labels: Sequence[str], examples: Sequence[Exa
         task="image-classification",
         labels=tuple(labels),
         input=model.spec,
+        output="logits",
         activation="softmax",
         top=5,
         threshold=None,

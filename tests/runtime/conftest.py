@@ -33,9 +33,11 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     assert esbuild, "esbuild is missing; run npm ci"
     options = json.loads((theme_folder() / "bundle.json").read_text())["options"]
 
-    def make(source: str) -> Path:
-        output = folder / Path(source).with_suffix(".mjs").name
-        arguments = [source, *options, "--define:WITH_CENTRE=true", f"--outfile={output}"]
+    def make(source: str, *, pictures: bool = False) -> Path:
+        switches = {"WITH_CENTRE": True, "WITH_PICTURES": pictures}
+        defines = [f"--define:{name}={str(is_on).lower()}" for name, is_on in switches.items()]
+        output = folder / f"{Path(source).stem}{'-pictures' if pictures else ''}.mjs"
+        arguments = [source, *options, *defines, f"--outfile={output}"]
         subprocess.run([esbuild, *arguments], cwd=theme_folder(), check=True)
         return output
 

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edgesite.site.images import ImageInput, Resize, prepare, seen
 from edgesite.site.language import find_language
+from edgesite.tasks.images import ImageInput, Resize, prepare, seen
 from tests.runtime.tiny import write_tiny_model
 
 if TYPE_CHECKING:
@@ -101,11 +101,13 @@ def open_page(browser: Browser, origin: str) -> Page:
 
 
 def page_data(folder: Path, base: str) -> dict[str, Any]:
+    manifest = json.loads((folder / base / "manifest.json").read_text())
     return {
-        "manifest": json.loads((folder / base / "manifest.json").read_text()),
+        "manifest": manifest,
         "base": f"{base}/",
         "worker": "worker.mjs",
         "input": SPEC.model_dump(mode="json"),
+        "output": manifest["outputs"][0]["name"],
         "activation": "none",
         "words": find_language("en").for_scripts(()),
     }

@@ -49,5 +49,11 @@ def test_everything_a_demo_page_may_load_is_at_most_20_kilobytes(fresh: Assets) 
     assert sum(gzipped(script.data) for script in scripts) <= 20_000
 
 
+def test_the_script_of_a_model_that_takes_pictures_is_at_most_8_kilobytes(
+    bundle: Callable[..., Path],
+) -> None:
+    assert gzipped(bundle("runtime/model.ts", pictures=True).read_bytes()) <= 8_000
+
+
 def test_a_model_has_one_place_for_its_manifest(bundle: Callable[[str], Path]) -> None:
     assert bundle("runtime/model.ts").read_text().count("__EDGESITE_MANIFEST__") == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,7 +28,8 @@ def test_an_output_is_as_long_as_its_count_says(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(artifacts, "_BUNDLE", bundle("runtime/model.ts"))
+    shutil.copy(bundle("runtime/model.ts"), tmp_path / "model.js")
+    monkeypatch.setattr(artifacts, "_BUNDLES", tmp_path)
     feeds = {"x": np.zeros((2, 3), np.float32)}
     nodes = [helper.make_node("NonZero", ["x"], ["y"])]
     edgesite.compile(model_of(nodes, feeds, ["y"])).save(tmp_path / "m")

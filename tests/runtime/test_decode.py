@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from edgesite.site.images import open_image
+from edgesite.tasks.images import open_image
 
 if TYPE_CHECKING:
     from collections.abc import Callable

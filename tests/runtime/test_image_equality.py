@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from edgesite.site.images import Centre, Filter, ImageInput, Resize, prepare, seen
+from edgesite.tasks.images import Centre, Filter, ImageInput, Resize, prepare, seen
 
 if TYPE_CHECKING:
     from collections.abc import Callable

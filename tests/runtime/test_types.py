@@ -12,6 +12,8 @@ import pytest
 from edgesite.site.assets import theme_folder
 from edgesite.targets.declarations import declare
 from edgesite.targets.manifest import Manifest, TensorInfo
+from edgesite.tasks.classification import Classification
+from edgesite.tasks.images import ImageInput
 from tests.runtime.tiny import manifest_of
 
 if TYPE_CHECKING:
@@ -27,8 +29,11 @@ const feeds = { "my input": new Float32Array(3072), ids: new BigInt64Array(5) };
 const { ids_out } = await model.run(feeds);
 const first: bigint = ids_out[0]!;
 const shape: readonly number[] = model.info.inputs[0]!.shape;
+const name: "my input" | "ids" = model.info.inputs[0]!.name;
+const [best] = await model.predict({ data: new Uint8Array(16), width: 2, height: 2 });
+const label: "cat" | 'a "dog"' = best!.label;
 await model.close();
-export { first, shape };
+export { first, shape, name, label };
 """
 
 WRONG = """import { load } from "./model.js";
@@ -38,7 +43,17 @@ await model.run({ "my input": x });
 await model.run({ "my input": new Int8Array(3072), ids });
 await model.run({ "my input": x, ids, typo: x });
 export const nothing = (await model.run({ "my input": x, ids })).logits;
+export const mouse = (await model.predict({ data: x, width: 2, height: 2 }))[0];
+export const isMouse = model.info.labels[0] === "mouse";
+await model.predict("photo.jpg");
 """
+
+TASK = Classification(
+    input=ImageInput(name="my input", width=32, height=32),
+    output="scores",
+    activation="softmax",
+    labels=("cat", 'a "dog"', "cat"),
+)
 
 
 def check(*arguments: object) -> subprocess.CompletedProcess[str]:
@@ -66,7 +81,7 @@ def user(tmp_path: Path) -> Path:
         key: [TensorInfo(**place) for place in manifest[key]] for key in ("inputs", "outputs")
     }
     # The rest of a manifest has no part in the types.
-    (tmp_path / "model.d.ts").write_text(declare(Manifest.model_construct(**places)))
+    (tmp_path / "model.d.ts").write_text(declare(Manifest.model_construct(**places, task=TASK)))
     options = {"target": "es2022", "module": "esnext", "moduleResolution": "bundler"}
     strict = {"strict": True, "noUncheckedIndexedAccess": True, "lib": ["es2022"], "types": []}
     config = {"compilerOptions": options | strict, "files": ["user.ts"]}
@@ -85,4 +100,4 @@ def test_the_types_of_a_model_catch_mistakes(user: Path) -> None:
 
     errors = check("-p", user.parent).stdout
 
-    assert re.findall(r"user\.ts\((\d+),", errors) == ["3", "4", "5", "6", "7"]
+    assert re.findall(r"user\.ts\((\d+),", errors) == ["3", "4", "5", "6", "7", "8", "9", "10"]

@@ -7,32 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgesite.site.answers import answers, doubts, probabilities
+from edgesite.site.answers import answers, doubts
 from edgesite.site.config import DemoConfig
 from edgesite.site.document import parse_document
 from edgesite.site.source import DemoSource
 from edgesite.site.validate import validated
 
 LABELS = ("a", "b", "c")
-
-
-def test_a_softmax_sums_to_one_and_survives_large_scores() -> None:
-    rows = probabilities(np.array([[1000, 999, -1000], [0, 0, 0]], np.float32), "softmax")
-
-    np.testing.assert_allclose(rows.sum(axis=1), 1)
-    np.testing.assert_allclose(rows[0, 0] / rows[0, 1], np.e)
-
-
-def test_a_sigmoid_looks_at_each_class_alone() -> None:
-    rows = probabilities(np.array([[0, np.log(3), -np.log(3)]]), "sigmoid")
-
-    np.testing.assert_allclose(rows, [[0.5, 0.75, 0.25]])
-
-
-def test_without_activation_scores_stay() -> None:
-    scores = np.array([[0.25, 0.5, 0.25]], np.float32)
-
-    np.testing.assert_array_equal(probabilities(scores, "none"), scores)
 
 
 def test_answers_come_best_first_and_of_equals_the_first() -> None:

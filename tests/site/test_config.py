@@ -9,9 +9,9 @@ import pytest
 from edgesite.errors import EdgesiteError
 from edgesite.site.config import DemoConfig, SiteConfig
 from edgesite.site.document import parse_document
-from edgesite.site.images import Filter
 from edgesite.site.validate import validated
 from edgesite.site.wording import nearest
+from edgesite.tasks.images import Filter
 
 DEMO = "title: T\ntask: image-classification\nlabels: [a, b]\n"
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from edgesite.site.bars import bars
-from edgesite.site.demo import Answer
 from edgesite.site.language import find_language
+from edgesite.tasks.classification import Answer
 from tests.pages import toys
 
 ENGLISH, GERMAN = find_language("en"), find_language("de")

@@ -7,7 +7,7 @@
  * away is lost again when image.ts puts a background behind: nothing on white, 1 of 255 on others.
  */
 
-import type { Picture } from "./page";
+import type { Picture, Source } from "./page";
 import { fill, words } from "./words";
 
 /** A refusal; the message is a sentence for the visitor. */
@@ -143,4 +143,10 @@ export async function decode(file: Blob): Promise<Picture> {
     if (error instanceof Refusal) throw error;
     throw new Refusal(words.picture.memory);
   }
+}
+
+/** The pixels of whatever can be predicted on. */
+export async function pictureOf(source: Source): Promise<Picture> {
+  if ("rgba" in source) return source;
+  return source instanceof Blob ? decode(source) : read(source);
 }

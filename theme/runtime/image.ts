@@ -1,5 +1,5 @@
 /**
- * From a decoded picture to the numbers a model is fed: the twin of `site/images.py`, equal to
+ * From a decoded picture to the numbers a model is fed: the twin of `tasks/images.py`, equal to
  * it bit for bit. Changes belong into both; `tests/runtime/test_image_equality.py` compares.
  */
 

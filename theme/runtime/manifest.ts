@@ -3,6 +3,8 @@
  * Types only: this file leaves nothing in a bundle.
  */
 
+import type { Activation, ImageInput } from "./page";
+
 export type Target = "simd" | "relaxed";
 
 /**
@@ -45,12 +47,23 @@ export interface Binding {
   readonly modules: Readonly<Record<Target, FileEntry>>;
 }
 
+/** The `Classification` of tasks/classification.py: how pictures go in and labels come out. */
+export interface Classification {
+  readonly input: ImageInput;
+  /** The output with a number per class. */
+  readonly output: string;
+  readonly activation: Activation;
+  readonly labels: readonly string[];
+}
+
 export interface Manifest extends Binding {
   readonly format: number;
   readonly edgesite: string;
   readonly weights: FileEntry & { readonly offset: number };
   /** The same model for other shapes, with the same weights. */
   readonly bindings?: readonly Binding[];
+  /** Where the model belongs to a demo. */
+  readonly task?: Classification | null;
   readonly source: {
     readonly sha256: string;
     readonly opset: number;

@@ -4,10 +4,15 @@
  * The compiler puts the manifest where its name stands. The file is its own worker.
  */
 
+import { picture } from "../words/en.json";
+import { createClassifier, ranked, type Answer } from "./classify";
+import { pictureOf } from "./decode";
 import { nodeModule, start, type Engine, type Tensors } from "./engine";
 import type { Binding, DType, Manifest, Target } from "./manifest";
-import type { Progress } from "./page";
+import type { Progress, Source } from "./page";
 import { connect, serve, type Port, type Remote, type WorkerPort } from "./remote";
+import { readable, sourceOf } from "./sources";
+import { useWords } from "./words";
 
 declare const __EDGESITE_MANIFEST__: Manifest;
 const manifest = __EDGESITE_MANIFEST__;
@@ -40,7 +45,10 @@ export interface Model {
     worker: boolean;
     bindings: Sides[];
     bytes: { code: number; weights: number };
+    labels?: readonly string[];
   };
+  /** Where the model belongs to a demo: every class of a picture, best first. */
+  predict?(picture: unknown): Promise<Answer[]>;
   run(feeds: Tensors): Promise<Tensors>;
   reset(): Promise<void>;
   close(): Promise<void>;
@@ -69,7 +77,21 @@ function bindingOf(feeds: Tensors): number {
 interface Session {
   readonly target: Target;
   run(feeds: Tensors): Tensors | Promise<Tensors>;
+  predict?(source: Source): Promise<Float32Array>;
   reset(): void;
+}
+
+/** What a worker is asked for once it has a model. */
+type Request = { run: Tensors } | { predict: Source } | { reset: true };
+
+if (WITH_PICTURES) useWords({ picture });
+
+function answering(engine: Engine): (source: Source) => Promise<Float32Array> {
+  const { feed, run } = createClassifier(engine, manifest.task!);
+  return async (source) => {
+    feed(await pictureOf(source));
+    return run();
+  };
 }
 
 async function begin(target?: Target, onProgress?: Progress): Promise<Session> {
@@ -82,6 +104,7 @@ async function begin(target?: Target, onProgress?: Progress): Promise<Session> {
     );
   return {
     target: first.target,
+    ...(WITH_PICTURES && { predict: answering(first) }),
     // At once where it can be, for the caller may change the feeds afterwards.
     run(feeds) {
       const at = bindingOf(feeds);
@@ -124,8 +147,10 @@ function work(port: Port): void {
       session = await begin(message.target, (...progress) => note(progress));
       return [session.target, []];
     }
-    if (!message) return [session.reset(), []];
-    const results = await session.run(message);
+    const request = message as Request;
+    if ("reset" in request) return [session.reset(), []];
+    if (WITH_PICTURES && "predict" in request) return [await session.predict!(request.predict), []];
+    const results = await session.run((request as { run: Tensors }).run);
     return [results, buffersOf(results)];
   });
 }
@@ -153,9 +178,20 @@ async function loadThere(target: Target | undefined, onProgress: Progress | unde
   });
   const run = (feeds: Tensors): Promise<Tensors> => {
     const copies = copied(feeds);
-    return remote.ask(copies, buffersOf(copies));
+    return ask({ run: copies }, buffersOf(copies));
   };
-  return { target: chosen, run, reset: () => remote.ask<void>(null), close };
+  const ask = <T>(request: Request, given: Transferable[] = []): Promise<T> =>
+    remote.ask(request, given);
+  return {
+    target: chosen,
+    run,
+    ...(WITH_PICTURES && {
+      predict: (source: Source) =>
+        ask<Float32Array>({ predict: source }, "close" in source ? [source] : []),
+    }),
+    reset: () => ask<void>({ reset: true }),
+    close,
+  };
 }
 
 async function loadHere(target: Target | undefined, onProgress: Progress | undefined) {
@@ -167,13 +203,18 @@ async function loadHere(target: Target | undefined, onProgress: Progress | undef
   const close = (): void => {
     session = undefined;
   };
-  const run = (feeds: Tensors) => opened().run(feeds);
-  return { target: session.target, run, reset: () => opened().reset(), close };
+  return {
+    target: session.target,
+    run: (feeds: Tensors) => opened().run(feeds),
+    ...(WITH_PICTURES && { predict: async (source: Source) => opened().predict!(source) }),
+    reset: () => opened().reset(),
+    close,
+  };
 }
 
 export async function load(options: LoadOptions = {}): Promise<Model> {
   const { worker = true, onProgress } = options;
-  const { target, run, reset, close } =
+  const { target, run, predict, reset, close } =
     await (worker ? loadThere : loadHere)(options.target, onProgress);
   const info = {
     target,
@@ -182,8 +223,13 @@ export async function load(options: LoadOptions = {}): Promise<Model> {
     bindings: bindings.map(sidesOf),
     bytes: { code: manifest.modules[target].size_bytes, weights: manifest.weights.size_bytes },
   };
+  if (WITH_PICTURES) Object.assign(info, { labels: manifest.task!.labels });
   return {
     info,
+    ...(WITH_PICTURES && {
+      predict: async (picture: unknown) =>
+        ranked(await readable(predict!(await sourceOf(picture))), manifest.task!.labels),
+    }),
     run: async (feeds = {}) => run(feeds),
     reset: async () => reset(),
     close: async () => close(),

@@ -13,7 +13,7 @@ export type { Target };
 
 export type Filter = "nearest" | "box" | "bilinear" | "hamming" | "bicubic" | "lanczos";
 
-/** The `ImageInput` of `site/images.py`: how a picture becomes the model's input. */
+/** The `ImageInput` of `tasks/images.py`: how a picture becomes the model's input. */
 export interface ImageInput {
   /** The name of the model's input. */
   readonly name: string;
@@ -82,6 +82,8 @@ export interface PageData {
   /** What its scripts say; of the ways to give a picture, what those switched on say. */
   readonly words: Words;
   readonly input: ImageInput;
+  /** The model's output with a number per label. */
+  readonly output: string;
   readonly labels: readonly string[];
   readonly activation: Activation;
   readonly top: number;

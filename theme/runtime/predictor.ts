@@ -5,7 +5,7 @@ import { connect, type WorkerPort } from "./remote";
 
 /** Start a worker that loads the model and warms it up. */
 export function createPredictor(page: PageData, onProgress: Progress): Predictor {
-  const { manifest, input, activation, words: { picture, stage } } = page;
+  const { manifest, input, output, activation, words: { picture, stage } } = page;
   const worker = new Worker(page.worker, { type: "module" }) as WorkerPort;
   const remote = connect(
     worker,
@@ -13,7 +13,7 @@ export function createPredictor(page: PageData, onProgress: Progress): Predictor
     () => stage.stopped,
   );
   const base = new URL(page.base, location.href).href;
-  const ready = remote.ask<Ready>({ manifest, base, input, activation, words: { picture } });
+  const ready = remote.ask<Ready>({ manifest, base, input, output, activation, words: { picture } });
   ready.catch(() => {}); // predict() rejects for the same reason.
   const ask = <T>(request: Request): Promise<T> => remote.ask(request);
   return {

@@ -1,4 +1,7 @@
-/** What a worker carries: constants that the bundler sets, one per switch of bundle.json. */
+/** What a bundle carries: constants that the bundler sets, one per switch of bundle.json. */
 
 /** Placing drawings by their centre of mass. */
 declare const WITH_CENTRE: boolean;
+
+/** Answering pictures, in the model.js of a demo. */
+declare const WITH_PICTURES: boolean;

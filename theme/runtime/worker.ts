@@ -1,48 +1,35 @@
 /** The worker of a demo page: decodes, prepares and predicts, so that the page never blocks. */
 
-import { activate } from "./activation";
-import { decode, isFalsified, read, Refusal } from "./decode";
+import { createClassifier } from "./classify";
+import { isFalsified, pictureOf, Refusal } from "./decode";
 import { start, type Engine } from "./engine";
-import { normalization, see, show, write } from "./image";
-import type { Manifest } from "./manifest";
-import type { Activation, ImageInput, Picture, Prediction, Ready, Request, Source } from "./page";
+import { show } from "./image";
+import type { Classification, Manifest } from "./manifest";
+import type { Prediction, Ready, Request, Source } from "./page";
 import { serve, type Answer, type Port } from "./remote";
 import { cover, statisticsOf } from "./tensor";
 import { fill, useWords, words, type Words } from "./words";
 
 /** The first message. */
-export interface Setup {
+export interface Setup extends Omit<Classification, "labels"> {
   readonly manifest: Manifest;
   /** Absolute. */
   readonly base: string;
-  readonly input: ImageInput;
-  readonly activation: Activation;
   readonly words: Pick<Words, "picture">;
 }
 
 type Reply = (request: Request) => Promise<Answer>;
 
-async function pictureOf(source: Source): Promise<Picture> {
-  if (source instanceof Blob) return decode(source);
-  return source instanceof ImageBitmap ? read(source) : source;
-}
-
-function replyWith(engine: Engine, { manifest, input, activation }: Setup): Reply {
-  const size = input.width * input.height * input.mean.length;
-  const raw = input.dtype === "uint8";
-  const fed = raw ? new Uint8Array(size) : new Float32Array(size);
-  const table = raw ? null : normalization(input);
-  const output = manifest.outputs[0]!.name;
+function replyWith(engine: Engine, task: Setup): Reply {
+  const { input } = task;
+  const { fed, feed, run } = createClassifier(engine, task);
   let held = fed;
-
-  const run = (): Float32Array => activate(engine.run({ [input.name]: fed })[output]!, activation);
 
   async function predict(source: Source): Promise<Prediction> {
     const begin = performance.now();
     const picture = await pictureOf(source);
     const decoded = performance.now();
-    const seen = see(picture, input);
-    write(seen, input, table, fed);
+    const seen = feed(picture);
     const prepared = performance.now();
     const values = run();
     const done = performance.now();
@@ -64,7 +51,7 @@ function replyWith(engine: Engine, { manifest, input, activation }: Setup): Repl
   return async (request) => {
     if ("time" in request) return [time(request.time), []];
     if ("hold" in request) {
-      write(see(await pictureOf(request.hold), input), input, table, fed);
+      feed(await pictureOf(request.hold));
       held = fed.slice();
       return [null, []];
     }

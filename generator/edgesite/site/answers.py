@@ -16,8 +16,9 @@ import numpy as np
 from edgesite.errors import EdgesiteError
 from edgesite.site.cache import digest, key_of, version
 from edgesite.site.compiled import placed
-from edgesite.site.demo import Answer, Proof
-from edgesite.site.images import open_image, prepare
+from edgesite.site.demo import Proof
+from edgesite.tasks.classification import Answer, best
+from edgesite.tasks.images import open_image, prepare
 from edgesite.verify import verify
 
 if TYPE_CHECKING:
@@ -94,27 +95,11 @@ def _kept(files: dict[str, bytes] | None) -> Verified | None:
     return Verified(Proof(**record), scores)
 
 
-def probabilities(scores: Scores, activation: str) -> Scores:
-    """The activation of demo.yaml on every row, in float64."""
-    values = scores.astype(np.float64)
-    match activation:
-        case "softmax":
-            powers = np.exp(values - values.max(axis=1, keepdims=True))
-            shares: Scores = powers / powers.sum(axis=1, keepdims=True)
-            return shares
-        case "sigmoid":
-            odds: Scores = 1 / (1 + np.exp(-values))
-            return odds
-        case _:
-            return values
-
-
 def answers(
     row: np.ndarray, labels: Sequence[str], top: int, threshold: float | None
 ) -> tuple[Answer, ...]:
-    """The best classes of a row of probabilities, best first; of equals the first in the list."""
-    order = np.argsort(-row, kind="stable")[:top]
-    found = (Answer(labels[index], float(row[index]), int(index)) for index in order)
+    """The best classes of a row of probabilities that a page shows, best first."""
+    found = best(row, labels)[:top]
     return tuple(a for a in found if threshold is None or a.probability >= threshold)
 
 

@@ -10,8 +10,9 @@ from edgesite.site.language import fill
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from edgesite.site.demo import Answer, DemoPage
+    from edgesite.site.demo import DemoPage
     from edgesite.site.language import Language
+    from edgesite.tasks.classification import Answer
 
 
 @dataclass(frozen=True)

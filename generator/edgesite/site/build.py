@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from edgesite.site.answers import answers, doubts, probabilities, verified
+from edgesite.site.answers import answers, doubts, verified
 from edgesite.site.assets import Assets
 from edgesite.site.cache import Cache
 from edgesite.site.compiled import compiled
@@ -23,6 +23,8 @@ from edgesite.site.problems import Problems
 from edgesite.site.render import render_site
 from edgesite.site.single import single_file
 from edgesite.site.source import load_site
+from edgesite.targets.artifacts import described
+from edgesite.tasks.classification import Classification, probabilities
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -219,6 +221,12 @@ def _finish(
 
 def _page(demo: DemoSource, model: Compiled, how: Fit, facts: Verified) -> DemoPage:
     config = demo.config
+    task = Classification(
+        input=how.input,
+        output=how.output,
+        activation=config.output.activation,
+        labels=demo.labels,
+    )
     return DemoPage(
         slug=demo.slug,
         title=config.title,
@@ -226,6 +234,7 @@ def _page(demo: DemoSource, model: Compiled, how: Fit, facts: Verified) -> DemoP
         task=config.task,
         labels=demo.labels,
         input=how.input,
+        output=how.output,
         activation=config.output.activation,
         top=min(config.output.top, how.classes),
         threshold=config.output.threshold,
@@ -234,7 +243,7 @@ def _page(demo: DemoSource, model: Compiled, how: Fit, facts: Verified) -> DemoP
         examples=_examples(demo, facts),
         proof=facts.proof,
         manifest=model.manifest.model_dump(mode="json"),
-        files=model.files,
+        files={**model.files, **described(model.manifest.model_copy(update={"task": task}))},
         accent=config.accent,
         attachments=demo.attachments,
     )

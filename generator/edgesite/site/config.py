@@ -20,8 +20,8 @@ from pydantic import (
     model_validator,
 )
 
-from edgesite.site.images import Centre, Resize
 from edgesite.site.wording import described
+from edgesite.tasks.images import Centre, Resize
 
 
 class Block(BaseModel):

@@ -13,19 +13,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from edgesite.site.attachments import Attachment
-    from edgesite.site.images import ImageInput
-
-
-@dataclass(frozen=True)
-class Answer:
-    """One row of an answer: a class and what the model makes of it."""
-
-    label: str
-    probability: float
-    """The output after the demo's activation; a raw score where the activation is none."""
-
-    index: int
-    """The position of the class in the model's output and in the labels."""
+    from edgesite.tasks.classification import Answer
+    from edgesite.tasks.images import ImageInput
 
 
 @dataclass(frozen=True)
@@ -88,6 +77,9 @@ class DemoPage:
     task: str
     labels: tuple[str, ...]
     input: ImageInput
+    output: str
+    """The model's output with a number per class."""
+
     activation: str
     """softmax, sigmoid or none."""
 

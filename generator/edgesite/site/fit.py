@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from edgesite.errors import ConfigError
-from edgesite.site.images import ImageInput
 from edgesite.site.wording import suggestion
+from edgesite.tasks.images import ImageInput
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

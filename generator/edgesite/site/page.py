@@ -79,6 +79,7 @@ def page_data(
         "words": language.for_scripts(demo.inputs_enabled),
         "input": demo.input.model_dump(mode="json"),
         "labels": demo.labels,
+        "output": demo.output,
         "activation": demo.activation,
         "top": demo.top,
         "threshold": demo.threshold,

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from PIL import Image
 
 from edgesite.errors import BuildError, EdgesiteError
-from edgesite.site.images import open_image
 from edgesite.site.paths import files_below, shipped_name
 from edgesite.site.wording import shown, suggestion
+from edgesite.tasks.images import open_image
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

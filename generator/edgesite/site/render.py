@@ -47,8 +47,8 @@ if TYPE_CHECKING:
     from edgesite.site.cache import Cache
     from edgesite.site.demo import DemoPage, SiteInfo
     from edgesite.site.facts import Facts
-    from edgesite.site.images import ImageInput
     from edgesite.site.language import Language
+    from edgesite.tasks.images import ImageInput
 
 _POLICY = {
     "default-src": "'none'",

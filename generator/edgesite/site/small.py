@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 from PIL import Image
 
 from edgesite.site.cache import digest, key_of, tool_hash, version
-from edgesite.site.images import seen, thumbnail
+from edgesite.tasks.images import seen, thumbnail
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from edgesite.site.cache import Cache
     from edgesite.site.demo import DemoPage, Example
-    from edgesite.site.images import ImageInput
+    from edgesite.tasks.images import ImageInput
 
 # What the style sheet shows at 48 x 48 and at 160 x 120, for screens with two dots per pixel.
 _THUMBNAIL = (96, 96)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from PIL.Image import Image
 
 from edgesite._version import __version__
 from edgesite.errors import BuildError, ModelError, UsageError
@@ -30,12 +31,14 @@ from edgesite.targets.manifest import (
     TensorInfo,
     WeightsFile,
 )
+from edgesite.tasks.images import open_image, prepare
 
 if TYPE_CHECKING:
     from edgesite.ir import Value
+    from edgesite.tasks.classification import Answer
 
 TARGETS: tuple[TargetName, ...] = ("simd", "relaxed")
-_BUNDLE = Path(__file__).parent.parent / "bundles" / "model.js"
+_BUNDLES = Path(__file__).parent.parent / "bundles"
 _PLACEHOLDER = "__EDGESITE_MANIFEST__"
 _OURS = re.compile(
     r"manifest\.json|model\.js|model\.d\.ts|weights\.[0-9a-f]{8}\.bin|model\.\w+\.[0-9a-f]{8}\.wasm"
@@ -62,6 +65,25 @@ class CompiledModel:
         """
         return self._instances[target, self._binding_of(feeds)].run(feeds)
 
+    def predict(
+        self, picture: str | os.PathLike[str] | Image, *, target: TargetName = "relaxed"
+    ) -> list[Answer]:
+        """Every class of a picture, best first, prepared and answered as on the demo's page.
+
+        picture: a file, or a picture of Pillow's. Raises UsageError where the model belongs to
+        no demo, BuildError where the file is no picture.
+        """
+        task = self.manifest.task
+        if task is None:
+            raise UsageError(
+                "predict: the model does not say how pictures go in; load one that "
+                "`edgesite build` wrote, such as dist/cifar10, or give arrays to run()"
+            )
+        image = picture if isinstance(picture, Image) else open_image(Path(picture))
+        shape = next(info.shape for info in self.manifest.inputs if info.name == task.input.name)
+        feeds = {task.input.name: prepare(image, task.input).reshape(shape)}
+        return task.answers(self.run(feeds, target=target)[task.output])
+
     def reset(self) -> None:
         """Forget the state of a model that has one: the next run is like the first."""
         for instance in self._instances.values():
@@ -84,18 +106,14 @@ class CompiledModel:
 
         Raises BuildError when the JavaScript part was not bundled.
         """
-        manifest = self.manifest
-        text = manifest.model_dump_json(indent=2) + "\n"
         return {
-            "manifest.json": text.encode(),
-            manifest.weights.file: self.weights,
+            self.manifest.weights.file: self.weights,
             **{
                 binding.modules[name].file: modules[name]
                 for binding, modules in self._bindings
                 for name in TARGETS
             },
-            "model.js": _script(manifest),
-            "model.d.ts": declare(manifest).encode(),
+            **described(self.manifest),
         }
 
     @property
@@ -247,10 +265,30 @@ def tensor_info(
     )
 
 
+def described(manifest: Manifest) -> dict[str, bytes]:
+    """The files of a compiled model that follow from its manifest, by name.
+
+    Raises BuildError when the JavaScript part was not bundled.
+    """
+    return {
+        "manifest.json": (manifest.model_dump_json(indent=2) + "\n").encode(),
+        "model.js": _script(manifest),
+        "model.d.ts": declare(manifest).encode(),
+    }
+
+
 def _script(manifest: Manifest) -> bytes:
+    bundle = _BUNDLES / f"{'-'.join(['model', *_switches(manifest)])}.js"
     try:
-        bundle = _BUNDLE.read_text(encoding="utf-8")
+        script = bundle.read_text(encoding="utf-8")
     except OSError:
-        raise BuildError(f"{_BUNDLE}: is missing; run npm ci and npm run bundle") from None
+        raise BuildError(f"{bundle}: is missing; run npm ci and npm run bundle") from None
     facts = json.dumps(manifest.model_dump(mode="json"), separators=(",", ":"))
-    return bundle.replace(_PLACEHOLDER, facts).encode()
+    return script.replace(_PLACEHOLDER, facts).encode()
+
+
+def _switches(manifest: Manifest) -> list[str]:
+    """What model.js must be able to do beyond running tensors, in the order of bundle.json."""
+    if manifest.task is None:
+        return []
+    return ["pictures", "centre"] if manifest.task.input.centre else ["pictures"]

@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 
 from edgesite.targets.manifest import Manifest, TensorInfo
+from edgesite.tasks.classification import Classification
 
 _ARRAYS = {
     "float64": "Float64Array",
@@ -25,7 +26,7 @@ _ARRAYS = {
 }
 
 _TEXT = """\
-/** What one prediction takes: typed arrays in ONNX's own layout. */
+{pictures}/** What one prediction takes: typed arrays in ONNX's own layout. */
 export interface Feeds {{
 {inputs}
 }}
@@ -37,8 +38,8 @@ export interface Results {{
 
 export type Target = "simd" | "relaxed";
 
-export interface TensorInfo {{
-  readonly name: string;
+export interface TensorInfo<Name = string> {{
+  readonly name: Name;
   readonly dtype: string;
   readonly shape: readonly number[];
 }}
@@ -53,12 +54,12 @@ export interface LoadOptions {{
 }}
 
 export interface Sides {{
-  readonly inputs: readonly TensorInfo[];
-  readonly outputs: readonly TensorInfo[];
+  readonly inputs: readonly TensorInfo<keyof Feeds>[];
+  readonly outputs: readonly TensorInfo<keyof Results>[];
 }}
 
 export interface Model {{
-  /** Of a model compiled for several sizes, the one that the inputs' lengths fit runs. */
+{predict}  /** Of a model compiled for several sizes, the one that the inputs' lengths fit runs. */
   run(feeds: Feeds): Promise<Results>;
   /** Make the next run the first one again, where the model keeps state between runs. */
   reset(): Promise<void>;
@@ -68,7 +69,7 @@ export interface Model {{
     readonly worker: boolean;
     /** The model's sizes, the first of which `inputs` and `outputs` show too. */
     readonly bindings: readonly Sides[];
-    readonly bytes: {{ readonly code: number; readonly weights: number }};
+    readonly bytes: {{ readonly code: number; readonly weights: number }};{info}
   }};
 }}
 
@@ -76,12 +77,67 @@ export function load(options?: LoadOptions): Promise<Model>;
 """
 
 
+_PICTURES = """\
+/** The names of the classes. */
+export type Label =
+{labels};
+
+/** A class, and what the model makes of it. */
+export interface Answer {{
+  readonly label: Label;
+  /** The output after the activation: {activation}. */
+  readonly probability: number;
+  /** The position of the class in the model's output. */
+  readonly index: number;
+}}
+
+/** Raw pixels: four bytes each, red, green, blue and alpha, row by row. ImageData is one. */
+export interface Pixels {{
+  readonly data: Uint8Array | Uint8ClampedArray;
+  readonly width: number;
+  readonly height: number;
+}}
+
+/** What the platform calls so, where it has it. */
+type Known<Name extends string> =
+  typeof globalThis extends Record<Name, {{ prototype: infer Instance }}> ? Instance : never;
+
+/** A file, an element or a bitmap where there is a canvas to decode it; pixels everywhere. */
+export type Picture =
+  | Pixels
+  | Known<"Blob">
+  | Known<"ImageBitmap">
+  | Known<"HTMLImageElement">
+  | Known<"HTMLCanvasElement">
+  | Known<"HTMLVideoElement">
+  | Known<"OffscreenCanvas">;
+
+"""
+
+_PREDICT = """\
+  /** Every class, best first; the picture is prepared as on the demo's page. */
+  predict(picture: Picture): Promise<Answer[]>;
+"""
+
+
 def declare(manifest: Manifest) -> str:
     """The declarations, with the model's own input and output names."""
     bindings = (manifest, *manifest.bindings)
+    task = manifest.task
     return _TEXT.format(
+        pictures=_pictures(task) if task else "",
+        predict=_PREDICT if task else "",
+        info="\n    readonly labels: readonly Label[];" if task else "",
         inputs=_fields([binding.inputs for binding in bindings]),
         outputs=_fields([binding.outputs for binding in bindings]),
+    )
+
+
+def _pictures(task: Classification) -> str:
+    labels = dict.fromkeys(task.labels)
+    return _PICTURES.format(
+        labels="\n".join(f"  | {json.dumps(label)}" for label in labels),
+        activation=task.activation,
     )
 
 

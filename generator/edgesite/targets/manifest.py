@@ -6,6 +6,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from edgesite.tasks.classification import Classification
+
 TargetName = Literal["simd", "relaxed"]
 
 
@@ -124,3 +126,6 @@ class Manifest(Binding):
 
     source: Source
     """The model this came from."""
+
+    task: Classification | None = None
+    """How pictures go in and labels come out, where the model belongs to a demo."""

@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw, ImageOps
 from pydantic import ValidationError
 
 from edgesite.errors import BuildError
-from edgesite.site.images import (
+from edgesite.tasks.images import (
     Centre,
     Filter,
     ImageInput,
