@@ -25,11 +25,30 @@ from edgesite.errors import (
 from edgesite.frontend import StaticGraph, StaticNode, ValueInfo
 from edgesite.frontend.remedies import hint, missing
 from edgesite.frontend.state import check_state
-from edgesite.ir import Builder, DType, Graph, Tensor, Value, elementwise, format_graph, verify
+from edgesite.ir import (
+    Builder,
+    DType,
+    Graph,
+    HostOperand,
+    HostStep,
+    Tensor,
+    Value,
+    elementwise,
+    format_graph,
+    verify,
+)
 from edgesite.passes import PIPELINE
 from edgesite.passes.layout import Arranged, choose_layouts
 from edgesite.targets.artifacts import TARGETS, CompiledModel, bind, pack, tensor_info
-from edgesite.targets.manifest import Binding, Source, StateInfo, TargetName, TensorInfo
+from edgesite.targets.manifest import (
+    Binding,
+    Source,
+    StateInfo,
+    TargetName,
+    TensorInfo,
+    TextOperand,
+    TextStep,
+)
 from edgesite.targets.wasm.explain import Layer, layers
 from edgesite.targets.wasm.module import build_module
 from edgesite.targets.wasm.schedule import FIRST_BYTE, Schedule, make_schedule, reach
@@ -133,7 +152,8 @@ def _bound(program: _Program, schedule: Schedule) -> tuple[Binding, dict[TargetN
             f"the model needs {place.end / 2**30:.1f} GiB of memory, and WebAssembly addresses "
             "4 GiB; give smaller shapes"
         )
-    inputs = {value.name: value for value in graph.inputs}
+    made = {value for step in graph.host for value in step.outputs}
+    inputs = {value.name: value for value in graph.inputs if value not in made}
     outputs = dict(zip((info.name for info in static.outputs), graph.outputs, strict=False))
     pairs = [(outputs[output], inputs[given]) for output, given in program.state.items()]
     modules = {
@@ -167,8 +187,26 @@ def _bound(program: _Program, schedule: Schedule) -> tuple[Binding, dict[TargetN
         graph.strings
         if any(v.dtype is DType.STRING for v in (*graph.inputs, *graph.outputs))
         else (),
+        [_text_step(step, place.offsets) for step in graph.host],
     )
     return binding, modules
+
+
+def _text_step(step: HostStep, offsets: Mapping[Value, int]) -> TextStep:
+    """The manifest's entry for what a host does ahead of the module."""
+
+    def operand(taken: HostOperand) -> TextOperand:
+        shape = taken.value.shape
+        if taken.texts is None:
+            return TextOperand(name=taken.value.name, shape=shape)
+        return TextOperand(texts=taken.texts, shape=shape)
+
+    return TextStep(
+        function=step.function,
+        operands=tuple(map(operand, step.operands)),
+        outputs=tuple(tensor_info(v.name, v, offsets[v]) for v in step.outputs),
+        options=dict(step.options),
+    )
 
 
 def _source(static: StaticGraph, schedule: Schedule) -> Source:

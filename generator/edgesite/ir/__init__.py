@@ -41,6 +41,7 @@ from edgesite.ir.graph import (
     rewrite_node,
     verify,
 )
+from edgesite.ir.host import HostFunction, HostOperand, HostStep, on_host
 from edgesite.ir.simplify import bounds, linear, simplify
 from edgesite.ir.tensor import (
     Builder,
@@ -66,6 +67,9 @@ __all__ = [
     "DType",
     "Expr",
     "Graph",
+    "HostFunction",
+    "HostOperand",
+    "HostStep",
     "Load",
     "Map",
     "Node",
@@ -97,6 +101,7 @@ __all__ = [
     "linear",
     "maximum",
     "minimum",
+    "on_host",
     "reinterpreted",
     "rename_values",
     "rewrite_node",

@@ -24,6 +24,7 @@ import numpy as np
 from edgesite.errors import InternalError
 from edgesite.ir.dtypes import INDEX
 from edgesite.ir.expr import Axis, Expr, Load, Value, transform
+from edgesite.ir.host import HostStep
 from edgesite.ir.simplify import simplify
 
 Array = np.ndarray[tuple[int, ...], np.dtype[np.generic]]
@@ -227,6 +228,8 @@ class Graph:
     counts: Mapping[Value, Mapping[int, Value]] = field(default_factory=dict)
     """Of outputs with axes whose size follows from data: further outputs, INT64 scalars, that
     tell how many positions of such an axis count."""
+    host: tuple[HostStep, ...] = ()
+    """What makes some of the inputs, in order, before the program runs."""
 
     @cached_property
     def producers(self) -> dict[Value, Node]:

@@ -32,6 +32,7 @@ from edgesite.ir.graph import (
     State,
     rename_values,
 )
+from edgesite.ir.host import HostStep
 from edgesite.ir.simplify import simplify
 
 Body = Callable[..., Expr]
@@ -51,6 +52,8 @@ class Builder:
     """The number of every string that the model knows."""
     counts: dict[Value, Mapping[int, Value]] = field(default_factory=dict)
     """Of values with axes whose size follows from data, the counts of these axes."""
+    host: list[HostStep] = field(default_factory=list)
+    """What makes some of the inputs before the program runs."""
     made: int = 0
     """How many values were given a name, in regions too."""
 
@@ -183,6 +186,7 @@ class Builder:
             self.constants,
             tuple(self.strings),
             counts,
+            tuple(self.host),
         )
         return whole.with_nodes(self.nodes)
 

@@ -32,6 +32,7 @@ from edgesite.ops import sample as sample
 from edgesite.ops import sequences as sequences
 from edgesite.ops import slices as slices
 from edgesite.ops import sort as sort
+from edgesite.ops import strings as strings
 from edgesite.ops import text as text
 from edgesite.ops import trees as trees
 from edgesite.ops.dynamic import packed

@@ -35,7 +35,7 @@ def places_of(flags: Tensor) -> tuple[Tensor, Tensor]:
     (length,) = flags.shape
     ones = flags.cast(DType.INT32)
     rank = ones.scan(0, exclusive=True)
-    empty = flags.like(np.zeros(max(length, LEAST_CAPACITY), np.int32))
+    empty = flags.like(0, DType.INT32).expand([max(length, LEAST_CAPACITY)])
     places = empty.scatter([length], lambda i: [select(flags.at(i), rank.at(i), -1)], lambda i: i)
     count = ones.reduce([], [length], lambda i: ones.at(i).cast(DType.INT64))
     return places, count
@@ -123,7 +123,7 @@ def unique(x: Tensor, *, axis: int | None = None, sorted: int = 1) -> tuple[Tens
     ones = begin.cast(DType.INT32)
     group = ones.scan(0) - 1
     count = ones.reduce([], [length], lambda i: ones.at(i).cast(DType.INT64))
-    empty = x.like(np.zeros(max(length, LEAST_CAPACITY), np.int32))
+    empty = x.like(0, DType.INT32).expand([max(length, LEAST_CAPACITY)])
 
     def first(number: Tensor) -> Tensor:
         """Where each group, numbered so, is first."""
@@ -133,13 +133,15 @@ def unique(x: Tensor, *, axis: int | None = None, sorted: int = 1) -> tuple[Tens
     number = group
     if not sorted:
         firsts = first(group)
-        none = x.like(np.zeros(length, np.int32))
+        none = x.like(0, DType.INT32).expand([length])
         is_first = none.scatter([length], lambda i: [order.at(i)], ones.at)
         rank = is_first.scan(0, exclusive=True)
         number = group.compute([length], lambda i: rank.at(firsts.at(group.at(i))))
     firsts = first(number)
-    inverse = x.like(np.zeros(length, np.int32)).scatter(
-        [length], lambda i: [order.at(i)], number.at
+    inverse = (
+        x.like(0, DType.INT32)
+        .expand([length])
+        .scatter([length], lambda i: [order.at(i)], number.at)
     )
     often = empty.scatter(
         [length], lambda i: [number.at(i)], lambda _: index(1).cast(DType.INT32), "sum"

@@ -29,6 +29,7 @@ from edgesite.targets.manifest import (
     StateInfo,
     TargetName,
     TensorInfo,
+    TextStep,
     WeightsFile,
 )
 from edgesite.tasks.images import open_image, prepare
@@ -210,6 +211,7 @@ def bind(
     modules: Mapping[TargetName, bytes],
     memory_pages: int,
     strings: Sequence[str] = (),
+    texts: Sequence[TextStep] = (),
 ) -> Binding:
     """A binding from its parts."""
     return Binding(
@@ -218,6 +220,7 @@ def bind(
         state=tuple(state),
         memory_pages=memory_pages,
         strings=tuple(strings),
+        texts=tuple(texts),
         modules={name: _described(f"model.{name}", "wasm", modules[name]) for name in TARGETS},
     )
 

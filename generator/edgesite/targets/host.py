@@ -12,7 +12,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from edgesite.errors import UsageError
 from edgesite.ir import DType
-from edgesite.targets.manifest import Binding, TensorInfo
+from edgesite.targets.manifest import Binding, TensorInfo, TextOperand
+from edgesite.targets.texts import FUNCTIONS, placed
+
+Array = NDArray[Any]
 
 
 class Instance:
@@ -42,11 +45,23 @@ class Instance:
     def run(self, feeds: Mapping[str, ArrayLike]) -> dict[str, NDArray[np.generic]]:
         """One prediction; raises UsageError for feeds that do not fit."""
         manifest = self._manifest
-        for info, given in zip(manifest.inputs, _checked(feeds, manifest), strict=True):
-            array = self._numbered(given) if info.dtype == "string" else given
-            self._memory.write(self._store, array.tobytes(), info.offset)
+        values = _checked(feeds, manifest)
+        for info in manifest.inputs:
+            self._write(info, values[info.name])
+        for step in manifest.texts:
+            made = FUNCTIONS[step.function](
+                *(_operand(one, values) for one in step.operands), **step.options
+            )
+            for info, answer in zip(step.outputs, made, strict=True):
+                values[info.name] = answer
+                self._write(info, placed(answer, info.shape))
         self._run(self._store)
         return {info.name: self._read(info) for info in manifest.outputs}
+
+    def _write(self, info: TensorInfo, array: Array) -> None:
+        is_text = info.dtype == "string"
+        stored = self._numbered(array) if is_text else array.astype(DType(info.dtype).numpy)
+        self._memory.write(self._store, stored.tobytes(), info.offset)
 
     def _read(self, info: TensorInfo) -> NDArray[np.generic]:
         raw = self._memory.read(self._store, info.offset, info.offset + info.size_bytes)
@@ -66,12 +81,19 @@ class Instance:
         return np.array(numbers, np.int32)
 
 
-def _checked(feeds: Mapping[str, ArrayLike], manifest: Binding) -> list[NDArray[np.generic]]:
-    """The arrays in the order of the inputs."""
+def _operand(operand: TextOperand, values: Mapping[str, Array]) -> Array:
+    """The strings that a step takes."""
+    if operand.name:
+        return values[operand.name]
+    return np.array(operand.texts, object).reshape(operand.shape)
+
+
+def _checked(feeds: Mapping[str, ArrayLike], manifest: Binding) -> dict[str, Array]:
+    """The arrays by the names of the inputs."""
     names = [info.name for info in manifest.inputs]
     if set(feeds) != set(names):
         raise UsageError(f"feeds {sorted(feeds)}: the model's inputs are {sorted(names)}")
-    arrays = []
+    arrays = {}
     for info in manifest.inputs:
         array = np.asarray(feeds[info.name])
         fits = array.dtype == DType(info.dtype).numpy
@@ -82,5 +104,5 @@ def _checked(feeds: Mapping[str, ArrayLike], manifest: Binding) -> list[NDArray[
                 f"input {info.name}: got {array.dtype}{list(array.shape)}, "
                 f"wants {info.dtype}{list(info.shape)}"
             )
-        arrays.append(np.ascontiguousarray(array))
+        arrays[info.name] = array
     return arrays

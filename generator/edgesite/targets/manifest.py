@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from edgesite.ir import HostFunction
 from edgesite.tasks.classification import Classification
 
 TargetName = Literal["simd", "relaxed"]
@@ -86,6 +87,35 @@ class Source(Part):
     """Multiplications and additions of one prediction, counted in pairs."""
 
 
+class TextOperand(Part):
+    """Strings that a step takes: of an input, of a step before, or always the same ones."""
+
+    name: str = ""
+    """The input or the answer they are; empty where they are always the same."""
+
+    texts: tuple[str, ...] = ()
+    """Those that are always the same."""
+
+    shape: tuple[int, ...]
+    """The size of every axis."""
+
+
+class TextStep(Part):
+    """A function of strings, which a module cannot look into."""
+
+    function: HostFunction
+    """What `texts.py` and `texts.ts` call it."""
+
+    operands: tuple[TextOperand, ...]
+    """What it takes."""
+
+    outputs: tuple[TensorInfo, ...]
+    """Where its answers go, as if they were inputs."""
+
+    options: dict[str, str | int | bool | tuple[str, ...]]
+    """What else it is told, by name."""
+
+
 class Binding(Part):
     """A model for one set of shapes."""
 
@@ -107,6 +137,9 @@ class Binding(Part):
     strings: tuple[str, ...] = ()
     """What the int32 numbers in tensors of dtype "string" stand for. A host numbers other strings
     that it meets onwards, each with a number of its own."""
+
+    texts: tuple[TextStep, ...] = ()
+    """What a host makes of strings before `run()`, in order."""
 
 
 class Manifest(Binding):
