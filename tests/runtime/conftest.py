@@ -34,7 +34,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     options = json.loads((theme_folder() / "bundle.json").read_text())["options"]
 
     def make(source: str, *, pictures: bool = False) -> Path:
-        switches = {"WITH_CENTRE": True, "WITH_PICTURES": pictures}
+        switches = {"WITH_CENTRE": True, "WITH_PICTURES": pictures, "WITH_TEXTS": False}
         defines = [f"--define:{name}={str(is_on).lower()}" for name, is_on in switches.items()]
         output = folder / f"{Path(source).stem}{'-pictures' if pictures else ''}.mjs"
         arguments = [source, *options, *defines, f"--outfile={output}"]

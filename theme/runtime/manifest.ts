@@ -37,12 +37,30 @@ export interface FileEntry {
   readonly sha256: string;
 }
 
+/** A function of strings, which a module knows by number only. */
+export interface TextStep {
+  readonly function: "concat" | "match" | "normalize" | "split";
+  /** Strings of an input or of a step before, by name, or else always the same ones. */
+  readonly operands: readonly {
+    readonly name: string;
+    readonly texts: readonly string[];
+    readonly shape: readonly number[];
+  }[];
+  /** Where its answers go, as if they were inputs. */
+  readonly outputs: readonly TensorPlace[];
+  readonly options: Readonly<Record<string, string | number | boolean | readonly string[]>>;
+}
+
 /** A model for one set of shapes. */
 export interface Binding {
   readonly inputs: readonly TensorPlace[];
   readonly outputs: readonly TensorPlace[];
   /** Inputs that are outputs of the run before, and never leave the module's memory. */
   readonly state?: readonly (TensorPlace & { readonly output: string })[];
+  /** What the numbers in tensors of strings stand for; others that are met get the next ones. */
+  readonly strings: readonly string[];
+  /** What is made of strings before a run, in order. */
+  readonly texts: readonly TextStep[];
   readonly memory_pages: number;
   readonly modules: Readonly<Record<Target, FileEntry>>;
 }

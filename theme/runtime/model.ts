@@ -7,11 +7,12 @@
 import { picture } from "../words/en.json";
 import { createClassifier, ranked, type Answer } from "./classify";
 import { pictureOf } from "./decode";
-import { nodeModule, start, type Engine, type Tensors } from "./engine";
+import { nodeModule, start, type Engine } from "./engine";
 import type { Binding, DType, Manifest, Target } from "./manifest";
 import type { Progress, Source } from "./page";
 import { connect, serve, type Port, type Remote, type WorkerPort } from "./remote";
 import { readable, sourceOf } from "./sources";
+import { allInputs, withTexts, type TextEngine, type Values } from "./texts";
 import { useWords } from "./words";
 
 declare const __EDGESITE_MANIFEST__: Manifest;
@@ -49,7 +50,7 @@ export interface Model {
   };
   /** Where the model belongs to a demo: every class of a picture, best first. */
   predict?(picture: unknown): Promise<Answer[]>;
-  run(feeds: Tensors): Promise<Tensors>;
+  run(feeds: Values): Promise<Values>;
   reset(): Promise<void>;
   close(): Promise<void>;
 }
@@ -63,7 +64,7 @@ const sidesOf = ({ inputs, outputs }: Binding): Sides =>
   ({ inputs: describe(inputs), outputs: describe(outputs) });
 
 /** The place of the binding with inputs as long as those given; one binding says itself why not. */
-function bindingOf(feeds: Tensors): number {
+function bindingOf(feeds: Values): number {
   const at = bindings.findIndex(({ inputs }) => inputs.every(
     ({ name, shape }) => feeds[name]?.length === shape.reduce((length, size) => length * size, 1),
   ));
@@ -76,13 +77,13 @@ function bindingOf(feeds: Tensors): number {
 /** A model in this thread: an engine for each binding, made when it is first asked for. */
 interface Session {
   readonly target: Target;
-  run(feeds: Tensors): Tensors | Promise<Tensors>;
+  run(feeds: Values): Values | Promise<Values>;
   predict?(source: Source): Promise<Float32Array>;
   reset(): void;
 }
 
 /** What a worker is asked for once it has a model. */
-type Request = { run: Tensors } | { predict: Source } | { reset: true };
+type Request = { run: Values } | { predict: Source } | { reset: true };
 
 if (WITH_PICTURES) useWords({ picture });
 
@@ -94,14 +95,23 @@ function answering(engine: Engine): (source: Source) => Promise<Float32Array> {
   };
 }
 
+/** The manifest for one binding, whose engine is also given what is made of strings. */
+const boundTo = (binding: Binding): Manifest =>
+  ({ ...manifest, ...binding, ...(WITH_TEXTS && { inputs: allInputs(binding) }) });
+
+const speaking = (engine: Engine, binding: Binding): TextEngine =>
+  WITH_TEXTS ? withTexts(engine, binding) : engine as TextEngine;
+
 async function begin(target?: Target, onProgress?: Progress): Promise<Session> {
-  const first = await start(manifest, url, target, onProgress);
-  const made: Engine[] = [first];
-  const making: Promise<Engine>[] = [];
-  const make = async (at: number): Promise<Engine> =>
-    made[at] = await start(
-      { ...manifest, ...bindings[at]! }, url, first.target, undefined, first.weights,
+  const first = await start(boundTo(manifest), url, target, onProgress);
+  const made: TextEngine[] = [speaking(first, manifest)];
+  const making: Promise<TextEngine>[] = [];
+  const make = async (at: number): Promise<TextEngine> => {
+    const late = await start(
+      boundTo(bindings[at]!), url, first.target, undefined, first.weights,
     );
+    return made[at] = speaking(late, bindings[at]!);
+  };
   return {
     target: first.target,
     ...(WITH_PICTURES && { predict: answering(first) }),
@@ -119,8 +129,9 @@ async function begin(target?: Target, onProgress?: Progress): Promise<Session> {
 }
 
 /** What can be given away of tensors, among which a caller's mistakes may be. */
-const buffersOf = (tensors: Tensors): ArrayBuffer[] =>
-  Object.values(tensors).flatMap((data) => (data?.buffer as ArrayBuffer | undefined) ?? []);
+const buffersOf = (values: Values): ArrayBuffer[] =>
+  Object.values(values).flatMap((data) =>
+    ArrayBuffer.isView(data) ? data.buffer as ArrayBuffer : []);
 
 async function makeWorker(): Promise<WorkerPort> {
   if (globalThis.Worker) {
@@ -150,14 +161,14 @@ function work(port: Port): void {
     const request = message as Request;
     if ("reset" in request) return [session.reset(), []];
     if (WITH_PICTURES && "predict" in request) return [await session.predict!(request.predict), []];
-    const results = await session.run((request as { run: Tensors }).run);
+    const results = await session.run((request as { run: Values }).run);
     return [results, buffersOf(results)];
   });
 }
 
 /** Copies that can be given away; a part of a large buffer would otherwise travel as all of it. */
-function copied(feeds: Tensors): Tensors {
-  const copies: Tensors = {};
+function copied(feeds: Values): Values {
+  const copies: Values = {};
   for (const [name, data] of Object.entries(feeds)) {
     // Not data.slice(): that of Node's Buffer does not copy.
     copies[name] = ArrayBuffer.isView(data) ? Int8Array.prototype.slice.call(data) : data;
@@ -176,7 +187,7 @@ async function loadThere(target: Target | undefined, onProgress: Progress | unde
     close();
     throw error;
   });
-  const run = (feeds: Tensors): Promise<Tensors> => {
+  const run = (feeds: Values): Promise<Values> => {
     const copies = copied(feeds);
     return ask({ run: copies }, buffersOf(copies));
   };
@@ -205,7 +216,7 @@ async function loadHere(target: Target | undefined, onProgress: Progress | undef
   };
   return {
     target: session.target,
-    run: (feeds: Tensors) => opened().run(feeds),
+    run: (feeds: Values) => opened().run(feeds),
     ...(WITH_PICTURES && { predict: async (source: Source) => opened().predict!(source) }),
     reset: () => opened().reset(),
     close,

@@ -5,3 +5,6 @@ declare const WITH_CENTRE: boolean;
 
 /** Answering pictures, in the model.js of a demo. */
 declare const WITH_PICTURES: boolean;
+
+/** Whether the model takes or gives strings. */
+declare const WITH_TEXTS: boolean;

@@ -41,7 +41,7 @@ function partsOf(text: string, delimiter: string, limit: number): string[] {
   return spaces && !rest ? parts : [...parts, rest];
 }
 
-const FUNCTIONS: Record<string, (options: Options, ...operands: Texts[]) => Made[]> = {
+const FUNCTIONS: Record<TextStep["function"], (options: Options, ...operands: Texts[]) => Made[]> = {
   concat: (_, first, second) => [
     { data: first!.map((text, at) => text + second![at]), row: first!.length },
   ],
@@ -93,65 +93,71 @@ function placed({ data, row }: Made, { shape, dtype }: TensorPlace): Made["data"
     at % wide < row ? data[Math.floor(at / wide) * row + (at % wide)]! : "");
 }
 
-/** An engine that takes and gives strings, where a model has any. */
-export function withTexts(start: (inputs: readonly TensorPlace[]) => Promise<Engine>,
-                          { inputs, outputs, strings = [], texts = [] }: Binding) {
+/** What an engine is given: the model's inputs, and what is made of strings. */
+export const allInputs = ({ inputs, texts }: Binding): readonly TensorPlace[] =>
+  [...inputs, ...texts.flatMap((step) => step.outputs)];
+
+/** An engine that takes and gives strings where the model does. */
+export function withTexts(
+  engine: Engine, { inputs, outputs, strings, texts }: Binding,
+): TextEngine {
   const known = [...strings];
   const numbers = new Map(known.map((text, number) => [text, number]));
 
   const numberOf = (text: string): number => {
-    const number = numbers.get(text) ?? numbers.set(text, known.length).size - 1;
-    if (number === known.length) known.push(text);
+    const number = numbers.get(text) ?? known.push(text) - 1;
+    numbers.set(text, number);
     return number;
   };
 
   function given({ name, dtype, shape }: TensorPlace, value: unknown): TypedArray {
     if (dtype !== "string") return value as TypedArray;
     const length = lengthOf(shape);
-    if (!Array.isArray(value) || value.length !== length
-        || !value.every((text) => typeof text === "string")) {
-      throw new TypeError(`input "${name}": give a list of ${length} strings `
-        + `(${shape.join("x") || "a scalar"})`);
+    const isList = Array.isArray(value) && value.every((text) => typeof text === "string");
+    if (!isList || value.length !== length) {
+      const got = isList ? `a list of ${value.length} strings` : `no list of strings`;
+      throw new TypeError(
+        `input "${name}": got ${got}; give a list of ${length} (${shape.join("x") || "a scalar"})`,
+      );
     }
     return Int32Array.from(value, numberOf);
   }
 
-  function made({ dtype }: TensorPlace, data: Made["data"]): TypedArray {
+  function numbered({ dtype }: TensorPlace, data: Made["data"]): TypedArray {
     if (dtype === "string") return Int32Array.from(data as Texts, numberOf);
     return dtype === "int64"
       ? BigInt64Array.from(data as number[], BigInt)
       : Uint8Array.from(data as boolean[], Number);
   }
 
-  return async (): Promise<TextEngine> => {
-    const engine = await start([...inputs, ...texts.flatMap((step) => step.outputs)]);
-    if (![...inputs, ...outputs].some(({ dtype }) => dtype === "string")) return engine;
-    return {
-      reset: engine.reset,
-      run(feeds) {
-        const tensors: Tensors = { ...(feeds as Tensors) };
-        for (const place of inputs) tensors[place.name] = given(place, feeds[place.name]);
-        const values: Record<string, Texts> = { ...(feeds as Record<string, Texts>) };
-        for (const { function: name, operands, outputs: places, options } of texts) {
-          const shape = places[0]!.shape;
-          const taken = operands.map((one) => {
-            const all = one.name ? values[one.name]! : one.texts;
-            return name === "concat" ? spread(all, one.shape, shape) : all;
-          });
-          FUNCTIONS[name]!(options, ...taken).forEach((answer, at) => {
-            const place = places[at]!;
-            values[place.name] = answer.data as Texts;
-            tensors[place.name] = made(place, placed(answer, place));
-          });
-        }
-        const results: Values = engine.run(tensors);
-        for (const { name, dtype } of outputs) {
-          if (dtype === "string") {
-            results[name] = Array.from(results[name] as Int32Array, (number) => known[number]!);
-          }
-        }
-        return results;
-      },
-    };
+  /** Take every step on the strings given; what comes of it is given to the engine. */
+  function prepare(feeds: Values, tensors: Tensors): void {
+    const values = { ...feeds } as Record<string, Texts>;
+    for (const { function: name, operands, outputs: places, options } of texts) {
+      const taken = operands.map((one) => {
+        const all = one.name ? values[one.name]! : one.texts;
+        return name === "concat" ? spread(all, one.shape, places[0]!.shape) : all;
+      });
+      FUNCTIONS[name](options, ...taken).forEach((answer, at) => {
+        const place = places[at]!;
+        values[place.name] = answer.data as Texts;
+        tensors[place.name] = numbered(place, placed(answer, place));
+      });
+    }
+  }
+
+  return {
+    reset: engine.reset,
+    run(feeds) {
+      const tensors = { ...feeds } as Tensors;
+      for (const place of inputs) tensors[place.name] = given(place, feeds[place.name]);
+      prepare(feeds, tensors);
+      const results: Values = engine.run(tensors);
+      for (const { name, dtype } of outputs) {
+        if (dtype !== "string") continue;
+        results[name] = Array.from(results[name] as Int32Array, (number) => known[number]!);
+      }
+      return results;
+    },
   };
 }

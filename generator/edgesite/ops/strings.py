@@ -74,7 +74,9 @@ def regex_full_match(x: Tensor, *, pattern: str) -> Tensor:
 
 _CLASS = r"\[\^?(?:\\[dDwW]|\\[^\w\s]|[^\]\[\\])+\]"
 _TOKEN = re.compile(
-    rf"{_CLASS}|\\[dDwWb]|\\[^\w\s]|\(\?:|\{{\d+(?:,\d*)?\}}\??|[*+?]\??|[^\\\[\]{{}}?]", re.DOTALL
+    rf"{_CLASS}|\\[dDwWb]|\\[^\w\s]|\((?:\?:|(?!\?))|\{{\d+(?:,\d*)?\}}\??|[*+?]\??"
+    r"|[^\\\[\](){}*+?]|\)",
+    re.DOTALL,
 )
 _MEANING = {".": r"[^\n]", "^": r"(?<![\s\S])", "$": r"(?![\s\S])"}
 

@@ -292,6 +292,9 @@ def _script(manifest: Manifest) -> bytes:
 
 def _switches(manifest: Manifest) -> list[str]:
     """What model.js must be able to do beyond running tensors, in the order of bundle.json."""
+    bindings = (manifest, *manifest.bindings)
+    is_speaking = any(i.dtype == "string" for b in bindings for i in (*b.inputs, *b.outputs))
+    texts = ["texts"] if is_speaking else []
     if manifest.task is None:
-        return []
-    return ["pictures", "centre"] if manifest.task.input.centre else ["pictures"]
+        return texts
+    return ["pictures", *(["centre"] if manifest.task.input.centre else []), *texts]

@@ -22,7 +22,7 @@ _ARRAYS = {
     "int8": "Int8Array",
     "uint8": "Uint8Array",
     "bool": "Uint8Array",
-    "string": "Int32Array",
+    "string": "readonly string[]",
 }
 
 _TEXT = """\
