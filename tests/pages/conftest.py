@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import threading
 from dataclasses import dataclass, field
+from functools import lru_cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from mimetypes import guess_type
 from pathlib import Path
@@ -106,8 +107,19 @@ def assets() -> Assets:
     return Assets.load()
 
 
-@pytest.fixture(scope="session")
-def toy_files(assets: Assets) -> dict[str, bytes]:
+@pytest.fixture
+def look() -> str:
+    """One of the stock looks; tests override it by parametrization."""
+    return "plain"
+
+
+@pytest.fixture
+def toy_files(assets: Assets, look: str) -> dict[str, bytes]:
+    return _toy_files(assets, look)
+
+
+@lru_cache(maxsize=2)
+def _toy_files(assets: Assets, look: str) -> dict[str, bytes]:
     demos = [
         toys.colour_demo(),
         toys.stroke_demo(),
@@ -119,7 +131,7 @@ def toy_files(assets: Assets) -> dict[str, bytes]:
         toys.colour_demo(slug="hostile", body_markdown="Hello <script>window.ran = 1</script>"),
         toys.colour_demo(slug="long", body_markdown=toys.LONG_WORDS),
     ]
-    return render_site(toys.site(), demos, assets)
+    return render_site(toys.site(look=look), demos, assets)
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from edgesite.site.looks import LOOKS
+
 from .conftest import REPOSITORY
 from .test_demo_page import wait_until_live
 from .test_inputs import several
@@ -22,12 +24,15 @@ RUN = """async () => (await axe.run()).violations.flatMap(
   ({ id, nodes }) => nodes.map(({ target, failureSummary: why }) => [id, target.join(" "), why])
 )"""
 
-# The policy of the pages lets no script in but their own.
-pytestmark = pytest.mark.parametrize(
-    "context_options",
-    [{"bypass_csp": True, "color_scheme": scheme} for scheme in ("light", "dark")],
-    ids=["light", "dark"],
-)
+pytestmark = [
+    # The policy of the pages lets no script in but their own.
+    pytest.mark.parametrize(
+        "context_options",
+        [{"bypass_csp": True, "color_scheme": scheme} for scheme in ("light", "dark")],
+        ids=["light", "dark"],
+    ),
+    pytest.mark.parametrize("look", LOOKS),
+]
 
 
 def violations(page: Page) -> list[list[str]]:

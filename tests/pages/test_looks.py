@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import expect
 
 from edgesite.site.accent import contrast
+from edgesite.site.looks import LOOKS
 
 if TYPE_CHECKING:
     from .conftest import Visit
@@ -59,6 +60,7 @@ def window(width: int, scheme: str = "light") -> dict[str, Any]:
     return {"viewport": {"width": width, "height": 844}, "color_scheme": scheme}
 
 
+@pytest.mark.parametrize("look", LOOKS)
 @pytest.mark.parametrize("context_options", [window(width) for width in WIDTHS], ids=str)
 def test_no_page_scrolls_sideways(visit: Visit) -> None:
     for path in PAGES:
@@ -68,6 +70,7 @@ def test_no_page_scrolls_sideways(visit: Visit) -> None:
         assert (path, overhang) == (path, 0)
 
 
+@pytest.mark.parametrize("look", LOOKS)
 @pytest.mark.parametrize(
     "context_options", [window(1280, scheme) for scheme in ("light", "dark")], ids=["light", "dark"]
 )
@@ -103,6 +106,7 @@ def test_every_id_is_unique_and_headings_skip_no_level(visit: Visit) -> None:
         assert all(after - before <= 1 for before, after in itertools.pairwise(levels))
 
 
+@pytest.mark.parametrize("look", LOOKS)
 @pytest.mark.parametrize("context_options", [window(390), window(1280)], ids=["phone", "desktop"])
 @pytest.mark.parametrize("path", ["colour/", "stroke/", "bare/", "paper/"])
 def test_nothing_moves_while_the_model_loads(visit: Visit, path: str) -> None:

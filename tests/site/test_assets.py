@@ -10,10 +10,12 @@ from edgesite.errors import BuildError
 from edgesite.site import assets
 from edgesite.site.assets import Assets, bundles_folder, find_esbuild, theme_folder
 from edgesite.site.cache import Cache
+from edgesite.site.looks import LOOKS
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+PLAIN = LOOKS["plain"]
 PREBUILT = {
     "page.js": "none",
     "page-draw.js": "draw",
@@ -73,8 +75,8 @@ def test_worker_and_style_are_there_and_an_index_script_is_optional() -> None:
     found = Assets.load()
 
     assert found.worker().data == b"worker"
-    assert found.style.data == b"style"
-    assert found.style.name.endswith(".css")
+    assert found.style(PLAIN).data == b"style"
+    assert found.style(PLAIN).name.endswith(".css")
     assert found.index is None
 
 
@@ -104,6 +106,7 @@ def test_the_theme_of_a_package_is_inside_it(package: Path) -> None:
 @pytest.mark.usefixtures("package")
 def test_scripts_of_a_site_need_esbuild(tmp_path: Path) -> None:
     (tmp_path / "theme" / "styles").mkdir(parents=True)
+    (tmp_path / "theme" / "styles" / "page.css").write_text("a { color: red }")
 
     with pytest.raises(BuildError, match=r"theme: scripts and styles of one's own need esbuild"):
         Assets.load(tmp_path / "theme")
@@ -114,6 +117,24 @@ def test_templates_of_a_site_do_not_need_esbuild(tmp_path: Path) -> None:
     (tmp_path / "theme" / "templates").mkdir(parents=True)
 
     assert Assets.load(tmp_path / "theme").worker().data == b"worker"
+
+
+@pytest.mark.usefixtures("package")
+def test_rules_of_a_site_come_last_without_esbuild(tmp_path: Path) -> None:
+    (tmp_path / "styles").mkdir()
+    (tmp_path / "styles" / "own.css").write_text(":root { --radius: 0px }")
+
+    sheet = Assets.load(tmp_path).style(PLAIN)
+
+    assert sheet.data == b"style:root { --radius: 0px }"
+    assert sheet.name != Assets.load().style(PLAIN).name
+
+
+def test_every_look_has_a_style_sheet_of_its_own() -> None:
+    sheets = {name: Assets.load().style(look).data for name, look in LOOKS.items()}
+
+    assert len(set(sheets.values())) == len(LOOKS)
+    assert all(b"--title-font" in data for data in sheets.values())
 
 
 def test_a_checkout_bundles_its_sources() -> None:
@@ -137,7 +158,7 @@ def test_a_site_overrides_a_style_and_keeps_the_rest(tmp_path: Path) -> None:
 
     themed = Assets.load(tmp_path)
 
-    assert themed.style.data == b"body{color:#123456}\n"
+    assert themed.style(PLAIN).data == b"body{color:#123456}\n"
     assert themed.worker() == Assets.load().worker()
 
 
@@ -197,12 +218,12 @@ def test_a_bundle_is_kept_until_a_file_of_its_kind_changes(
     theme, kept = tmp_path / "theme", Cache(tmp_path / "cache")
     (theme / "styles").mkdir(parents=True)
     (theme / "styles" / "site.css").write_text("a { color: red }")
-    first = (Assets.load(theme, kept).style, Assets.load(theme, kept).worker())
+    first = (Assets.load(theme, kept).style(PLAIN), Assets.load(theme, kept).worker())
 
     (theme / "styles" / "site.css").write_text("b { color: red }")
-    changed = Assets.load(theme, kept).style
+    changed = Assets.load(theme, kept).style(PLAIN)
     monkeypatch.setattr("subprocess.run", None)
 
     assert changed.data == b"b{color:red}\n"
-    assert Assets.load(theme, kept).style == changed
+    assert Assets.load(theme, kept).style(PLAIN) == changed
     assert Assets.load(theme, kept).worker() == first[1]

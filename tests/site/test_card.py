@@ -8,11 +8,12 @@ from PIL import Image
 
 from edgesite.site.card import SIZE, card
 from edgesite.site.language import find_language
+from edgesite.site.looks import LOOKS
 from tests.pages import toys
 
 
 def drawn(**changes: object) -> Image.Image:
-    data = card(toys.colour_demo(**changes), find_language("en"), None)
+    data = card(toys.colour_demo(**changes), find_language("en"), LOOKS["plain"], None)
     assert data is not None
     return Image.open(io.BytesIO(data)).convert("RGB")
 
@@ -39,4 +40,4 @@ def test_words_that_the_font_lacks_leave_the_whole_card_to_the_picture() -> None
 
 
 def test_a_demo_without_examples_has_no_card() -> None:
-    assert card(toys.colour_demo(examples=()), find_language("en"), None) is None
+    assert card(toys.colour_demo(examples=()), find_language("en"), LOOKS["plain"], None) is None

@@ -66,6 +66,6 @@ def test_an_author_is_served_without_it(offline: Path) -> None:
 def test_other_values_are_refused(site: Path) -> None:
     edit(site / "edgesite.yaml", "title:", "offline: maybe\ntitle:")
 
-    message = r'edgesite\.yaml:2:10: offline: got "maybe"; the choices are false, true, full'
+    message = r'edgesite\.yaml:3:10: offline: got "maybe"; the choices are false, true, full'
     with pytest.raises(ConfigError, match=message):
         made(site)

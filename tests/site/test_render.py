@@ -19,17 +19,21 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from edgesite.site.demo import DemoPage, SiteInfo
+    from edgesite.site.looks import Look
 
 
 class Bundles:
     """Assets without a bundler."""
 
     def __init__(self) -> None:
-        self.style = Asset("site.00000000.css", b"body{color:red}")
         self.offline = Asset("offline.00000000.js", b"offline")
         self.farewell = Asset("farewell.00000000.js", b"farewell")
         self.tools = Asset("tools.00000000.js", b"tools")
         self.index = None
+
+    def style(self, look: Look) -> Asset:
+        """Give the style sheet of a look."""
+        return Asset(f"{look.bundle}.00000000.css", b"body{color:red}")
 
     def worker(self, features: tuple[str, ...]) -> Asset:
         """Give the script of a worker, named by what it can do."""
@@ -238,6 +242,18 @@ def test_a_theme_replaces_one_template_and_keeps_the_others(tmp_path: Path) -> N
 
     assert b"<p>Mine: colour</p>" in page
     assert b"What the model sees" in page
+
+
+def test_a_theme_replaces_one_block_of_a_template_and_keeps_the_others(tmp_path: Path) -> None:
+    (tmp_path / "templates").mkdir()
+    (tmp_path / "templates" / "demo.html").write_text(
+        '{% extends "!demo.html" %}{% block words %}{{ super() }}<p>Mine</p>{% endblock %}'
+    )
+
+    page = render(toys.colour_demo(), theme=tmp_path)["colour/index.html"].decode()
+
+    assert page.index("every</em> picture is some colour") < page.index("<p>Mine</p>")
+    assert "What the model sees" in page
 
 
 @pytest.mark.parametrize(

@@ -5,10 +5,10 @@ WCAG 2.2's contrast: https://www.w3.org/TR/WCAG22/#dfn-contrast-ratio.
 
 from __future__ import annotations
 
-# --well of theme/styles/colours.css in the light theme and --card in the dark one: of the colours
-# that accented text is set on, those it stands out from least.
-LIGHT_BACKGROUND = "#f1f1ee"
-DARK_BACKGROUND = "#1a1b1d"
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from edgesite.site.looks import Look
 
 # 4.5: WCAG AA for text.
 MINIMUM_CONTRAST = 4.5
@@ -16,10 +16,10 @@ MINIMUM_CONTRAST = 4.5
 _STEPS = 64
 
 
-def accent_rule(colour: str) -> str:
-    """Write the CSS rule that gives a site this accent; colour: #rgb or #rrggbb."""
-    light = readable(colour, LIGHT_BACKGROUND, towards=0)
-    dark = readable(colour, DARK_BACKGROUND, towards=255)
+def accent_rule(colour: str, look: Look) -> str:
+    """Write the CSS rule that gives a site of this look this accent; colour: #rgb or #rrggbb."""
+    light = readable(colour, look.well, towards=0)
+    dark = readable(colour, look.dark_card, towards=255)
     return f":root{{--accent-light:{light};--accent-dark:{dark}}}\n"
 
 

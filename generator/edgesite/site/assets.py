@@ -28,12 +28,16 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from edgesite.site.cache import Cache
+    from edgesite.site.looks import Look
 
 _PACKAGE = Path(__file__).parent.parent
 _CHECKOUT = _PACKAGE.parent.parent
 
 # The folders of a theme that end up in bundles; templates do not, and words only as types.
 _BUNDLED_FOLDERS = ("offline", "runtime", "styles", "ui")
+
+# The rules of a site that are put behind those of the theme as they are.
+_OWN_RULES = "styles/own.css"
 
 
 @dataclass(frozen=True)
@@ -49,8 +53,8 @@ class Asset:
 class Assets:
     """The bundles of a theme; each is made or read once, when it is first asked for."""
 
-    def __init__(self, source: _Source) -> None:
-        self._source = source
+    def __init__(self, source: _Source, own_rules: bytes = b"") -> None:
+        self._source, self._own_rules = source, own_rules
         self._assets: dict[tuple[str, frozenset[str]], Asset | None] = {}
 
     @classmethod
@@ -58,18 +62,21 @@ class Assets:
         """Find the bundles of the stock theme, or of what `theme`, a folder, makes of it.
 
         What esbuild makes is kept in the cache, as a process costs more than a whole page.
-        Raises BuildError where bundles have to be made and there is no esbuild.
+        Raises BuildError where bundles have to be made and there is no esbuild; for own.css there
+        need not be one.
         """
+        own = theme / _OWN_RULES if theme else None
+        rules = own.read_bytes() if own and own.is_file() else b""
         override = theme if theme and _is_bundled(theme) and not _is_stock(theme) else None
         esbuild = find_esbuild()
         if esbuild and (override or _is_checkout()):
-            return cls(_Fresh(esbuild, theme_folder(), override, cache))
+            return cls(_Fresh(esbuild, theme_folder(), override, cache), rules)
         if override:
             raise BuildError(
                 f"{override}: scripts and styles of one's own need esbuild, which was not found; "
                 "install it (npm install esbuild) or set EDGESITE_ESBUILD to its path"
             )
-        return cls(_Prebuilt(bundles_folder()))
+        return cls(_Prebuilt(bundles_folder()), rules)
 
     def page(self, inputs: Collection[str]) -> Asset:
         """Give the script of a demo page that offers at least these ways to give a picture."""
@@ -84,10 +91,10 @@ class Assets:
         """Give the script that decodes, prepares and predicts, with at least these features."""
         return self._needed("worker", features)
 
-    @property
-    def style(self) -> Asset:
-        """The style sheet of all pages."""
-        return self._needed("site")
+    def style(self, look: Look) -> Asset:
+        """Give the style sheet of all pages in a look, with the site's own rules behind it."""
+        sheet = self._needed(look.bundle)
+        return _asset("site.css", sheet.data + self._own_rules) if self._own_rules else sheet
 
     @property
     def bench(self) -> Asset:
@@ -170,7 +177,8 @@ def find_esbuild() -> Path | None:
 
 
 def _is_bundled(theme: Path) -> bool:
-    return any((theme / name).is_dir() for name in _BUNDLED_FOLDERS)
+    files = (path for name in _BUNDLED_FOLDERS for path in (theme / name).rglob("*"))
+    return any(path.is_file() and path != theme / _OWN_RULES for path in files)
 
 
 def _is_stock(theme: Path) -> bool:

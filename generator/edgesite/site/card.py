@@ -7,6 +7,7 @@ demo whose words need more is shown by its picture, which is whole then.
 from __future__ import annotations
 
 import io
+from dataclasses import astuple, replace
 from functools import cache as remembered
 from importlib.metadata import version
 from typing import TYPE_CHECKING
@@ -23,57 +24,59 @@ if TYPE_CHECKING:
     from edgesite.site.cache import Cache
     from edgesite.site.demo import DemoPage
     from edgesite.site.language import Language
+    from edgesite.site.looks import Look
 
 SIZE = (1200, 630)
 
-_ACCENT = "#0b6a80"
-_PAPER, _INK, _SOFT, _TRACK = "#fafaf8", "#1b1c1d", "#5b5d60", "#e7e7e2"
 _LEFT, _RIGHT, _TOP, _BOTTOM = 640, 1140, 64, 566
 _BARS = 3
 
 
-def card(demo: DemoPage, language: Language, cache: Cache | None) -> bytes | None:
+def card(demo: DemoPage, language: Language, look: Look, cache: Cache | None) -> bytes | None:
     """Draw the card of a demo, a JPEG; None if it has no example."""
     if not demo.examples:
         return None
     first = demo.examples[0]
     rows = tuple(row for row in bars(demo, first.answers, language) if row.text)[:_BARS]
     words = (demo.title, demo.description)
+    look = replace(look, accent=demo.accent or look.accent)
 
     def draw() -> dict[str, bytes]:
-        return {"card": _draw(first.image, words, rows, demo.accent or _ACCENT)}
+        return {"card": _draw(first.image, words, rows, look)}
 
     if cache is None:
         return draw()["card"]
     parts = [digest(first.image), words, [(row.label, row.text, row.width) for row in rows]]
-    key = key_of("card", tool_hash(), version("pillow"), parts, demo.accent)
+    key = key_of("card", tool_hash(), version("pillow"), parts, astuple(look))
     return cache.kept(key, draw)["card"]
 
 
-def _draw(data: bytes, words: tuple[str, str], rows: Sequence[Bar], accent: str) -> bytes:
+def _draw(data: bytes, words: tuple[str, str], rows: Sequence[Bar], look: Look) -> bytes:
     upright = ImageOps.exif_transpose(Image.open(io.BytesIO(data))).convert("RGBA")
     white = Image.new("RGBA", upright.size, "white")
     picture = Image.alpha_composite(white, upright).convert("RGB")
     texts = [*words, *(f"{row.label}{_plain(row.text)}" for row in rows)]
     if not all(text.isascii() for text in texts):
         return _jpeg(ImageOps.fit(picture, SIZE, Image.Resampling.LANCZOS))
-    page = Image.new("RGB", SIZE, _PAPER)
+    page = Image.new("RGB", SIZE, look.paper)
     page.paste(ImageOps.fit(picture, (_LEFT - 60, SIZE[1]), Image.Resampling.LANCZOS))
     pen = ImageDraw.Draw(page)
     title, description = words
-    y = _paragraph(pen, (_LEFT, _TOP), title, 56, _INK, lines=3)
+    y = _paragraph(pen, (_LEFT, _TOP), title, 56, look.ink, lines=3)
     room = _BOTTOM - len(rows) * 72 - y
     if description and room >= 60:
-        _paragraph(pen, (_LEFT, y + 16), description, 30, _SOFT, lines=int(room / 40))
+        _paragraph(pen, (_LEFT, y + 16), description, 30, look.soft, lines=int(room / 40))
     for at, row in enumerate(reversed(rows)):
         bottom = _BOTTOM - at * 72
         font = _font(34)
-        pen.text((_LEFT, bottom - 52), row.label, _INK, font)
-        pen.text((_RIGHT, bottom - 52), _plain(row.text), _INK, font, anchor="ra")
+        pen.text((_LEFT, bottom - 52), row.label, look.ink, font)
+        pen.text((_RIGHT, bottom - 52), _plain(row.text), look.ink, font, anchor="ra")
         share = float(row.width.removesuffix("%")) / 100
-        pen.rectangle((_LEFT, bottom - 10, _RIGHT, bottom), _TRACK)
+        pen.rectangle((_LEFT, bottom - 10, _RIGHT, bottom), look.well)
         if share > 0:
-            pen.rectangle((_LEFT, bottom - 10, _LEFT + share * (_RIGHT - _LEFT), bottom), accent)
+            pen.rectangle(
+                (_LEFT, bottom - 10, _LEFT + share * (_RIGHT - _LEFT), bottom), look.accent
+            )
     return _jpeg(page)
 
 

@@ -289,6 +289,9 @@ class DemoConfig(Block):
 class Theme(Block):
     """How the site looks."""
 
+    look: Literal["plain", "paper"] = "plain"
+    """One of the stock looks: plain, or paper, which is set like a printed page."""
+
     accent: Accent = None
     """The one colour of buttons, links and bars."""
 

@@ -135,5 +135,8 @@ class SiteInfo:
     attachments: tuple[Attachment, ...] = ()
     """The files that these words show or link to."""
 
+    look: str = "plain"
+    """One of LOOKS."""
+
     sanitize: bool = False
     """Whether the words, those of demos too, are rid of what could run."""

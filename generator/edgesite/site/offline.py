@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from PIL import Image, ImageDraw
 
-from edgesite.site.accent import DARK_BACKGROUND, LIGHT_BACKGROUND
+from edgesite.site.looks import LOOKS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -62,8 +62,8 @@ def _manifest(site: SiteInfo) -> bytes:
         "start_url": "./",
         "scope": "./",
         "display": "standalone",
-        "background_color": LIGHT_BACKGROUND,
-        "theme_color": LIGHT_BACKGROUND,
+        "background_color": LOOKS[site.look].well,
+        "theme_color": LOOKS[site.look].well,
         "icons": [
             {
                 "src": _icon_name(size),
@@ -79,16 +79,18 @@ def _manifest(site: SiteInfo) -> bytes:
 
 def _icons(site: SiteInfo) -> dict[str, bytes]:
     """Draw three bars of an answer, in the site's accent if it has one."""
-    return {_icon_name(size): _icon(size, site.accent or LIGHT_BACKGROUND) for size in _ICON_SIZES}
+    look = LOOKS[site.look]
+    colours = (look.dark_card, site.accent or look.well)
+    return {_icon_name(size): _icon(size, *colours) for size in _ICON_SIZES}
 
 
 def _icon_name(size: int) -> str:
     return f"assets/icon-{size}.png"
 
 
-def _icon(size: int, colour: str) -> bytes:
+def _icon(size: int, ground: str, colour: str) -> bytes:
     """The bars stay within the middle four fifths, which every mask leaves."""
-    image = Image.new("RGB", (size, size), DARK_BACKGROUND)
+    image = Image.new("RGB", (size, size), ground)
     draw = ImageDraw.Draw(image)
     unit = size / 20
     for row, length in enumerate((10, 6.5, 3.5)):

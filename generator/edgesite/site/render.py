@@ -7,34 +7,29 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import traceback
 from dataclasses import dataclass
-from functools import cached_property, lru_cache, partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
-from jinja2 import (
-    Environment,
-    FunctionLoader,
-    StrictUndefined,
-    TemplateError,
-    TemplateSyntaxError,
-)
 from markupsafe import Markup
 
 from edgesite._version import __version__
 from edgesite.errors import BuildError
 from edgesite.site.accent import accent_rule
 from edgesite.site.articles import description, led_to_pages, sections
-from edgesite.site.assets import Asset, theme_folder
+from edgesite.site.assets import Asset
 from edgesite.site.attachments import sizes
 from edgesite.site.bars import bars
 from edgesite.site.card import SIZE, card
-from edgesite.site.document import read_text
 from edgesite.site.facts import demo_facts, site_facts
+from edgesite.site.hooks import Hooks
 from edgesite.site.language import fill, find_language
+from edgesite.site.looks import LOOKS
 from edgesite.site.offline import offline_files
 from edgesite.site.page import Receipt, caption, page_data
+from edgesite.site.policy import WITH_LINKS, policy
 from edgesite.site.small import small_pictures
+from edgesite.site.templates import load_templates, rendered
 from edgesite.site.words import Setting, to_html
 
 if TYPE_CHECKING:
@@ -48,23 +43,8 @@ if TYPE_CHECKING:
     from edgesite.site.demo import DemoPage, SiteInfo
     from edgesite.site.facts import Facts
     from edgesite.site.language import Language
+    from edgesite.site.templates import Templates
     from edgesite.tasks.images import ImageInput
-
-_POLICY = {
-    "default-src": "'none'",
-    "script-src": "'self' 'wasm-unsafe-eval'",
-    "worker-src": "'self'",
-    "connect-src": "'self'",
-    "img-src": "'self' blob: data:",
-    "media-src": "'self'",
-    "style-src": "'self'",
-    "manifest-src": "'self'",
-    "base-uri": "'none'",
-    "form-action": "'none'",
-}
-
-# What a page needs in addition that fetches the pictures whose addresses it is given.
-_WITH_LINKS = {"connect-src": "'self' https: http:"}
 
 # Three bars of an answer, in a grey that both light and dark tabs show.
 _ICON = (
@@ -103,16 +83,17 @@ def render_site(
     like one that the site has itself.
     """
     kept = earlier if earlier is not None else {}
-    templates = _templates(theme)
+    templates = load_templates(theme)
     language = find_language(site.language, theme)
     facts = site_facts(site, len(demos), language.figures)
-    environment = _environment(templates)
-    shared = _Shared(site, language, facts, assets, environment, cache, tuple(articles))
+    shared = _Shared(
+        site, language, facts, assets, templates, cache, tuple(articles), Hooks.installed()
+    )
     for demo in demos:
         worker = assets.worker(_features(demo))
         scripts = (assets.page(demo.inputs_enabled), worker, assets.tools, assets.offline)
         pages = tuple(article.source for article in articles)
-        made_of = (demo, site, language, facts, pages, *scripts, assets.style)
+        made_of = (demo, site, language, facts, pages, *scripts, assets.style(LOOKS[site.look]))
         found = kept.get(demo.slug)
         if found is None or found.made_of != (*made_of, templates):
             renderer = _Renderer(shared)
@@ -134,33 +115,6 @@ def render_site(
     return renderer.files | offline_files(renderer.files, site, assets)
 
 
-def _templates(theme: Path | None) -> tuple[tuple[str, str, str], ...]:
-    """Name, path and text of every template; of two with one name the site's own counts."""
-    folders = [folder / "templates" for folder in (theme_folder(), theme) if folder]
-    found = {
-        path.relative_to(folder).as_posix(): path
-        for folder in folders
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name[0] != "."
-    }
-    return tuple((name, str(path), read_text(path)) for name, path in found.items())
-
-
-@lru_cache(maxsize=2)
-def _environment(templates: tuple[tuple[str, str, str], ...]) -> Environment:
-    """Templates ready to be used; made once, as compiling them costs more than a page."""
-    table = {name: (text, path, lambda: True) for name, path, text in templates}
-    environment = Environment(
-        loader=FunctionLoader(table.get),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["fill"] = fill
-    return environment
-
-
 @dataclass(frozen=True)
 class _Shared:
     """What every page of a site is made with."""
@@ -169,9 +123,10 @@ class _Shared:
     language: Language
     facts: Facts
     assets: Assets
-    environment: Environment
+    templates: Templates
     cache: Cache | None
     articles: tuple[Article, ...]
+    hooks: Hooks
 
     @cached_property
     def footer(self) -> Markup | None:
@@ -201,6 +156,7 @@ class _Renderer:
     def __init__(self, shared: _Shared) -> None:
         self.shared = shared
         self.site, self.assets, self.language = shared.site, shared.assets, shared.language
+        self.look = LOOKS[shared.site.look]
         self.files: dict[str, bytes] = {}
 
     def demo(self, demo: DemoPage) -> Receipt:
@@ -233,13 +189,15 @@ class _Renderer:
                 self.language,
             ),
             card=self._card(demo),
-            policy=_policy(_WITH_LINKS if "url" in demo.inputs_enabled else {}),
+            policy=policy(WITH_LINKS if "url" in demo.inputs_enabled else {}),
         )
         return receipt
 
     def _card(self, demo: DemoPage) -> dict[str, object] | None:
         """Add the picture that stands for a page elsewhere, which takes an absolute address."""
-        data = card(demo, self.language, self.shared.cache) if self.site.site_url else None
+        data = (
+            card(demo, self.language, self.look, self.shared.cache) if self.site.site_url else None
+        )
         if data is None:
             return None
         path = f"{demo.slug}/card.jpg"
@@ -292,7 +250,7 @@ class _Renderer:
         self._page(
             "404.html",
             "404.html",
-            policy=_policy({"style-src": f"'sha256-{digest}'"}),
+            policy=policy({"style-src": f"'sha256-{digest}'"}),
             inline_style=Markup(style),
             home=self.site.site_url or "./",
             offline=None,
@@ -318,23 +276,17 @@ class _Renderer:
             "footer": self.shared.footer,
             "articles": self.shared.articles,
             "version": __version__,
-            "policy": _policy({}),
+            "policy": policy({}),
             "icon": "data:image/svg+xml;base64," + base64.b64encode(_ICON.encode()).decode(),
             "root": "../" * depth,
             "offline": self.site.offline and self._asset(self.assets.offline),
             "keep": "" if self.site.offline == "full" else url or "assets/",
             "canonical": self.site.site_url and self.site.site_url + url,
         }
-        try:
-            page = self.shared.environment.get_template(template).render(shared | context)
-        except BuildError:
-            raise
-        except Exception as error:  # an expression in a template may raise anything
-            where = _place_of(error) or template
-            reason = error.message if isinstance(error, TemplateError) else str(error)
-            what = reason or type(error).__name__
-            raise BuildError(f"{where}: {what}; correct the template") from error
-        self.files[path] = page.encode()
+        given = shared | context
+        self.shared.hooks.before(path, given)
+        page = rendered(self.shared.templates, template, given)
+        self.files[path] = self.shared.hooks.after(path, page).encode()
 
     def _asset(self, asset: Asset) -> str:
         self.files[f"assets/{asset.name}"] = asset.data
@@ -344,29 +296,14 @@ class _Renderer:
         """Give the style sheet, in the colour of the demo or else of the site."""
         accent = accent or self.site.accent
         if accent is None:
-            return self.assets.style
-        data = self.assets.style.data + accent_rule(accent).encode()
+            return self.assets.style(self.look)
+        data = self.assets.style(self.look).data + accent_rule(accent, self.look).encode()
         return Asset(f"site.{hashlib.sha256(data).hexdigest()[:8]}.css", data)
 
 
 def _features(demo: DemoPage) -> tuple[str, ...]:
     """What the worker of a demo must be able to do beyond the usual."""
     return ("centre",) if demo.input.centre is not None else ()
-
-
-def _place_of(error: Exception) -> str | None:
-    """Find the line of a template where an error is, as jinja2 puts it into tracebacks."""
-    if isinstance(error, TemplateSyntaxError):
-        return f"{error.filename}:{error.lineno}"
-    frames = traceback.extract_tb(error.__traceback__)
-    places = [
-        f"{frame.filename}:{frame.lineno}" for frame in frames if "templates" in frame.filename
-    ]
-    return places[-1] if places else None
-
-
-def _policy(changes: dict[str, str]) -> str:
-    return "; ".join(f"{name} {sources}" for name, sources in (_POLICY | changes).items())
 
 
 def _pixels(spec: ImageInput, language: Language) -> str:
