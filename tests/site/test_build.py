@@ -167,7 +167,7 @@ def test_a_model_that_answers_wrongly_is_never_shipped(monkeypatch: pytest.Monke
         build(Path(), Path("dist"))
 
     assert re.fullmatch(
-        r'demos/colours/demo\.yaml:5:8: model: output "scores", simd module, '
+        r'demos/colours/demo\.yaml:6:8: model: output "scores", simd module, '
         r"example tomato\.png: differs from onnxruntime by 1, 0\.0\d+ is allowed; .*",
         str(caught.value),
     )
@@ -216,9 +216,9 @@ def test_problems_of_all_demos_and_stages_come_together(site: Path, demo: Path) 
 
     starts = [str(problem).split(": ")[0] for problem in caught.value.problems]
     assert starts == [
-        "demos/config/demo.yaml:9:10",
+        "demos/config/demo.yaml:10:10",
         "demos/labels/labels.txt:1:1",
-        "demos/model/demo.yaml:5:8",
+        "demos/model/demo.yaml:6:8",
     ]
 
 

@@ -115,11 +115,11 @@ def test_every_problem_of_every_demo_is_named(site: Path, demo: Path) -> None:
     (demo / "examples" / "leaf.png").write_bytes(b"no picture")
 
     assert failure(site) == [
-        'edgesite.yaml:4:11: language: got "e_n"; write a language tag such as "en" or "pt-BR"',
-        'demos/a/demo.yaml:9:10: input.color: got "rgb"; did you mean "RGB"?',
-        'demos/b/demo.yaml:18:5: examples.1: no such file: "examples/lief.png"; '
+        'edgesite.yaml:5:11: language: got "e_n"; write a language tag such as "en" or "pt-BR"',
+        'demos/a/demo.yaml:10:10: input.color: got "rgb"; did you mean "RGB"?',
+        'demos/b/demo.yaml:19:5: examples.1: no such file: "examples/lief.png"; '
         'did you mean "examples/leaf.png"?',
-        'demos/colours/demo.yaml:13:9: labels: no such file: "labels.txt"; '
+        'demos/colours/demo.yaml:14:9: labels: no such file: "labels.txt"; '
         "add the file or correct the name",
         "demos/colours/index.md:1:4: is not UTF-8 text; save the file in the UTF-8 encoding",
         "demos/colours/examples/leaf.png: not a picture; give a JPEG, PNG, WebP, GIF or BMP file",
@@ -132,25 +132,25 @@ def test_every_problem_of_every_demo_is_named(site: Path, demo: Path) -> None:
         (
             "title: Red",
             "slug: assets\ntitle: Red",
-            'demos/colours/demo.yaml:2:7: slug: the address "assets" belongs to the site itself; '
+            'demos/colours/demo.yaml:3:7: slug: the address "assets" belongs to the site itself; '
             "choose another slug, such as assets-demo",
         ),
         (
             "label: green",
             "label: gren",
-            'demos/colours/demo.yaml:18:61: examples.1.label: "gren" is not among the labels; '
+            'demos/colours/demo.yaml:19:61: examples.1.label: "gren" is not among the labels; '
             'did you mean "green"?',
         ),
         (
             "model: model.onnx",
             "model: ../model.onnx",
-            'demos/colours/demo.yaml:5:8: model: "../model.onnx" leaves the demo\'s folder; '
+            'demos/colours/demo.yaml:6:8: model: "../model.onnx" leaves the demo\'s folder; '
             "copy the file into it",
         ),
         (
             "labels: labels.txt",
             "labels: /etc/passwd",
-            'demos/colours/demo.yaml:13:9: labels: "/etc/passwd" is an absolute path; '
+            'demos/colours/demo.yaml:14:9: labels: "/etc/passwd" is an absolute path; '
             "write it from the demo's folder on",
         ),
     ],
@@ -182,7 +182,7 @@ def test_a_folder_of_which_no_address_can_be_made_needs_a_slug(site: Path, demo:
     demo.rename(site / "demos" / "猫")
 
     assert failure(site) == [
-        'demos/猫/demo.yaml:2:1: no address can be made of the folder\'s name "猫"; '
+        'demos/猫/demo.yaml:3:1: no address can be made of the folder\'s name "猫"; '
         "add slug: followed by a-z, 0-9 and dashes"
     ]
 
@@ -191,6 +191,6 @@ def test_two_demos_of_one_address_are_refused(site: Path, demo: Path) -> None:
     shutil.copytree(demo, site / "demos" / "Colours!")
 
     assert failure(site) == [
-        'demos/colours/demo.yaml:2:1: slug: "colours" is also the address of demos/Colours!; '
+        'demos/colours/demo.yaml:3:1: slug: "colours" is also the address of demos/Colours!; '
         "give one of them another slug"
     ]

@@ -50,5 +50,5 @@ def test_a_state_that_the_model_has_not_is_told_at_its_line(averaging: Path, sit
         check(site)
 
     assert str(error.value).endswith(
-        "demos/colours/demo.yaml:13:8: state: the model has no output presnt; did you mean present?"
+        "demos/colours/demo.yaml:14:8: state: the model has no output presnt; did you mean present?"
     )
