@@ -7,7 +7,7 @@ import onnx
 import pytest
 from onnx import parser
 
-from edgesite.errors import ModelError, UnsupportedOperatorError
+from edgesite.errors import ModelError
 from edgesite.frontend import StaticGraph, StaticNode, import_model
 
 
@@ -165,15 +165,18 @@ def test_scans_cut_their_inputs_and_stack_their_outputs() -> None:
     assert [value.shape for value in graph.outputs] == [(4,), (4, 7)]
 
 
-def test_scans_of_a_batch_are_refused() -> None:
+def test_scans_of_a_batch_have_bodies_of_one_sample() -> None:
     text = """
-        g (float[1, 4] h, float[1, 7, 4] x) => (float[1, 4] last) {
-            last = Scan<num_scan_inputs = 1,
-                body = b (float[4] s, float[4] e) => (float[4] t) { t = Add(s, e) }>( , h, x)
+        g (float[3, 4] h, float[3, 7, 4] x) => (last, all) {
+            last, all = Scan<num_scan_inputs = 1, body = b (float[4] s, float[4] e)
+                => (float[4] t, float[4] o) { t = Add(s, e) o = Neg(t) }>( , h, x)
         }
     """
-    with pytest.raises(UnsupportedOperatorError, match="version 8, which scans a batch"):
-        import_model(parse(text, opset=8))
+    graph = import_model(parse(text, opset=8))
+
+    body = only(graph, "Scan").attributes["body"]
+    assert [value.shape for value in body.inputs] == [(4,), (4,)]
+    assert [value.shape for value in graph.outputs] == [(3, 4), (3, 7, 4)]
 
 
 def test_constants_reach_into_subgraphs() -> None:

@@ -22,9 +22,11 @@ def model_of(text: str, opset: int = 17) -> onnx.ModelProto:
     return parser.parse_model(f'<ir_version: 8, opset_import: ["": {opset}]> {text}')
 
 
-def check(text: str, constants: dict[str, Any] | None = None, **feeds: Any) -> None:
+def check(
+    text: str, constants: dict[str, Any] | None = None, opset: int = 17, **feeds: Any
+) -> None:
     """Compare both modules with onnxruntime, twice, as memory must not remember."""
-    model = model_of(text)
+    model = model_of(text, opset)
     arrays = {name: np.asarray(array) for name, array in feeds.items()}
     session = onnxruntime.InferenceSession(model.SerializeToString())
     wanted = session.run(None, {**arrays, **(constants or {})})
@@ -161,3 +163,40 @@ def test_a_scan_runs_along_any_axis_either_way(turned: int, axis: int) -> None:
     y = rng.standard_normal((5, 3) if axis == 0 else (3, 5)).astype(np.float32)
 
     check(text, start=np.ones(4, np.float32), x=np.arange(20, dtype=np.float32).reshape(5, 4), y=y)
+
+
+@pytest.mark.parametrize("turned", [0, 1])
+def test_the_scan_of_opset_8_runs_for_every_sample(turned: int) -> None:
+    text = f"""
+        g (float[2, 4] start, float[2, 5, 4] x) => (float[2, 4] last, float[2, 5, 4] all) {{
+            last, all = Scan<num_scan_inputs = 1, directions = [{turned}],
+                body = b (float[4] s, float[4] a) => (float[4] t, float[4] o) {{
+                    t = Add(s, a)  o = Mul(t, a)
+                }}
+            >(, start, x)
+        }}
+    """
+    rng = np.random.default_rng(5)
+    start, x = (rng.standard_normal(shape).astype(np.float32) for shape in ((2, 4), (2, 5, 4)))
+
+    check(text, opset=8, start=start, x=x)
+
+
+def test_the_number_of_a_round_may_decide_sizes() -> None:
+    text = """
+        g (float[6] x) => (float[6] last) {
+            n = Constant<value_int = 3>()  one = Constant<value_ints = [1]>()
+            two = Constant<value_ints = [2]>()
+            empty = Slice(x, two, two)
+            last = Loop(n, , empty) <
+                body = b (int64 i, bool c, float[A] s) => (bool d, float[B] t) {
+                    d = Identity(c)
+                    axes = Constant<value_ints = [0]>()
+                    start = Unsqueeze(i, axes)  after = Add(start, one)  end = Mul(after, two)
+                    begin = Sub(end, two)
+                    part = Slice(x, begin, end)  t = Concat<axis = 0>(s, part)
+                }
+            >
+        }
+    """
+    check(text, x=np.arange(6, dtype=np.float32))

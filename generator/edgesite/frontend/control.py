@@ -81,6 +81,16 @@ def scan(graph: GraphProto, inputs: Types, attributes: Mapping[str, Any], trace:
     return Control({"body": body}, (*carried, *stacked))
 
 
+def scan_of_batch(
+    graph: GraphProto, inputs: Types, attributes: Mapping[str, Any], trace: Trace
+) -> Control:
+    """Scan as it was in opset 8: a scan for each sample along the first axis, behind lengths."""
+    samples = [_cut(proto, 0) for proto in inputs[1:]]
+    done = scan(graph, [part for part, _ in samples], attributes, trace)
+    batch = next((size for _, size in samples if size is not None), None)
+    return Control(done.graphs, tuple(_stacked(proto, batch, 0) for proto in done.outputs))
+
+
 def _settled(
     graph: GraphProto, head: Types, carried: Types, tail: Types, skip: int, trace: Trace
 ) -> tuple[Traced, Types]:

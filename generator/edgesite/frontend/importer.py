@@ -16,7 +16,16 @@ from onnx import AttributeProto, FunctionProto, GraphProto, NodeProto, defs, hel
 
 from edgesite.errors import ModelError, UnsupportedOperatorError
 from edgesite.frontend.attributes import constant_of, value_of
-from edgesite.frontend.control import CONTROL, Control, Traced, Types, branches, loop, scan
+from edgesite.frontend.control import (
+    CONTROL,
+    Control,
+    Traced,
+    Types,
+    branches,
+    loop,
+    scan,
+    scan_of_batch,
+)
 from edgesite.frontend.fold import SHAPE_ONLY, fold, stand_in
 from edgesite.frontend.functions import Body, local_body, schema_body
 from edgesite.frontend.graph import StaticGraph, StaticNode, ValueInfo
@@ -339,12 +348,7 @@ class Importer:
         if condition is not None and condition.size == 1:
             self._inline(graphs["then_branch" if condition.item() else "else_branch"], node, scope)
             return
-        if node.op_type == "Scan" and schema.since_version < 9:
-            raise UnsupportedOperatorError(
-                f"{title(node)}: version 8, which scans a batch, is not supported; "
-                "export the model with opset 9 or newer"
-            )
-        control = self._traced(node, graphs, scope)
+        control = self._traced(node, graphs, scope, schema.since_version)
         for traced in control.graphs.values():
             self.known.problems += traced.problems
         for name, proto in zip(node.output, control.outputs, strict=False):
@@ -352,7 +356,7 @@ class Importer:
         kept = {name: traced.graph for name, traced in control.graphs.items()}
         self._keep(node, schema.since_version, kept, scope)
 
-    def _traced(self, node: NodeProto, graphs: Graphs, scope: Scope) -> Control:
+    def _traced(self, node: NodeProto, graphs: Graphs, scope: Scope, version: int) -> Control:
         """The subgraphs of a node that keeps them, and the types of its outputs."""
         trace = partial(self._trace, scope=scope, where=title(node))
         inputs = [self.known.types.get(name) for name in node.input]
@@ -361,7 +365,8 @@ class Importer:
         if node.op_type == "Loop":
             return loop(graphs["body"], inputs, self._trips(node), trace)
         attributes = {a.name: value_of(a, self.folder) for a in node.attribute}
-        return scan(graphs["body"], inputs, attributes, trace)
+        scanned = scan if version > 8 else scan_of_batch
+        return scanned(graphs["body"], inputs, attributes, trace)
 
     def _apply_graphs(
         self, node: NodeProto, graphs: Graphs, schema: defs.OpSchema, scope: Scope, opset: int

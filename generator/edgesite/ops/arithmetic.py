@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import reduce
+from typing import Any
 
 import numpy as np
 
@@ -20,22 +21,37 @@ from edgesite.ir import (
 )
 from edgesite.ops.registry import operator
 
+FEW = 64
+"""So many integers are computed at once: sizes may follow from the number of a loop's round."""
 
-def register_binary(name: str, function: Callable[[Expr, Expr], Expr]) -> None:
-    """Enter a row of a table: an operator on two tensors that broadcast together."""
+Exact = Callable[[Any, Any], Any]
+
+
+def register_binary(
+    name: str, function: Callable[[Expr, Expr], Expr], exact: Exact | None = None
+) -> None:
+    """Enter a row of a table: an operator on two tensors that broadcast together.
+
+    `exact` computes what is known of integers.
+    """
 
     @operator(name, since=7)
     def broadcasting(a: Tensor, b: Tensor) -> Tensor:
-        return elementwise(function, a, b)
+        few = max(a.size, b.size) <= FEW and a.dtype.is_integer
+        if exact is None or a.constant is None or b.constant is None or not few:
+            return elementwise(function, a, b)
+        with np.errstate(over="ignore"):  # integers wrap around
+            return a.like(exact(a.constant, b.constant))
 
 
-for _name, _function in {
-    "Add": lambda a, b: a + b,
-    "Sub": lambda a, b: a - b,
-    "Mul": lambda a, b: a * b,
-    "Div": lambda a, b: a / b,
-}.items():
-    register_binary(_name, _function)
+_BINARY: dict[str, tuple[Callable[[Expr, Expr], Expr], Exact | None]] = {
+    "Add": (lambda a, b: a + b, np.add),
+    "Sub": (lambda a, b: a - b, np.subtract),
+    "Mul": (lambda a, b: a * b, np.multiply),
+    "Div": (lambda a, b: a / b, None),
+}
+for _name, _row in _BINARY.items():
+    register_binary(_name, *_row)
 
 
 def register_variadic(name: str, function: Callable[[list[Expr]], Expr]) -> None:

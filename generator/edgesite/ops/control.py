@@ -187,6 +187,34 @@ def scan(
     return (*done[:count], *made)
 
 
+@operator("Scan", since=8)
+def scan_of_batch(
+    lengths: Tensor | None,
+    *inputs: Tensor,
+    body: Subgraph,
+    num_scan_inputs: int,
+    directions: Sequence[int] = (),
+) -> tuple[Tensor, ...]:
+    """A scan of the second axis for every element along the first one."""
+    if lengths is not None:
+        raise UnsupportedShapeError(
+            "a scan of sequences of several lengths; export the model with opset 9 or newer"
+        )
+    samples = [
+        scan(
+            *(x.view(x.shape[1:], lambda *at, n=n: [n, *at]) for x in inputs),
+            body=body,
+            num_scan_inputs=num_scan_inputs,
+            scan_input_directions=directions,
+        )
+        for n in range(inputs[0].shape[0])
+    ]
+    return tuple(
+        concat(*(part.reshape([1, *part.shape]) for part in parts), axis=0)
+        for parts in zip(*samples, strict=True)
+    )
+
+
 def _nth(numbers: Sequence[int], place: int) -> int:
     """A number of a list that may be omitted, which means zeros."""
     return numbers[place] if numbers else 0
