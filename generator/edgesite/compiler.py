@@ -49,7 +49,7 @@ from edgesite.targets.manifest import (
     TextOperand,
     TextStep,
 )
-from edgesite.targets.wasm.explain import Layer, layers
+from edgesite.targets.wasm.explain import Layer, grouped, layers
 from edgesite.targets.wasm.module import build_module
 from edgesite.targets.wasm.schedule import FIRST_BYTE, Schedule, make_schedule, reach
 
@@ -113,6 +113,24 @@ def explain(
     return layers(program.schedule(()).steps)
 
 
+def dissect(
+    model: str | os.PathLike[str],
+    shapes: Shapes | None = None,
+    constants: Mapping[str, ArrayLike] | None = None,
+    state: Mapping[str, str] | None = None,
+) -> tuple[CompiledModel, list[Layer]]:
+    """A compiled model whose modules also run a single layer, `layer(number)`, and the layers.
+
+    Takes what `compile` takes, but for one set of shapes only, and raises the same.
+    """
+    program = _program(Path(model), shapes or {}, constants, state or {})
+    schedule = program.schedule(())
+    bound = _bound(program, schedule, apart=True)
+    source = _source(program.static, schedule)
+    made = pack([bound], source, schedule.weights, weights_offset=FIRST_BYTE)
+    return made, layers(schedule.steps)
+
+
 @dataclass(frozen=True)
 class _Program:
     """A model for one set of shapes, before its place in memory is known."""
@@ -144,8 +162,13 @@ def _program(
     return _Program(static, choose_layouts(graph, reach), state)
 
 
-def _bound(program: _Program, schedule: Schedule) -> tuple[Binding, dict[TargetName, bytes]]:
-    """A binding and its modules; UnsupportedShapeError where they need too much memory."""
+def _bound(
+    program: _Program, schedule: Schedule, *, apart: bool = False
+) -> tuple[Binding, dict[TargetName, bytes]]:
+    """A binding and its modules, which can run layers `apart` if that is wanted.
+
+    Raises UnsupportedShapeError where they need too much memory.
+    """
     static, graph, place = program.static, program.arranged.graph, schedule.placement
     if place.pages > _MOST_PAGES:
         raise UnsupportedShapeError(
@@ -156,9 +179,10 @@ def _bound(program: _Program, schedule: Schedule) -> tuple[Binding, dict[TargetN
     inputs = {value.name: value for value in graph.inputs if value not in made}
     outputs = dict(zip((info.name for info in static.outputs), graph.outputs, strict=False))
     pairs = [(outputs[output], inputs[given]) for output, given in program.state.items()]
+    parts = grouped(schedule.steps) if apart else None
     modules = {
         target: build_module(
-            schedule.preparation, schedule.steps, place, pairs, relaxed=target == "relaxed"
+            schedule.preparation, schedule.steps, place, pairs, parts, relaxed=target == "relaxed"
         ).encode()
         for target in TARGETS
     }

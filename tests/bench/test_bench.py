@@ -9,8 +9,7 @@ from xml.etree import ElementTree as ET
 import pytest
 from typer.testing import CliRunner
 
-from edgesite.bench.bench import Row
-from edgesite.bench.browser import Outcome
+from edgesite.bench.bench import Outcome, Row
 from edgesite.bench.engines import peer_files
 from edgesite.bench.report import milliseconds, svg, table
 from edgesite.cli import app
@@ -105,6 +104,12 @@ def test_bad_subjects_and_peers_are_refused(demo: Path, tmp_path: Path) -> None:
 
     code, _, stderr = run("bench", demo, "--against", "onnx-web")
     assert (code, '--against: got "onnx-web"; known is ort-web' in stderr) == (2, True)
+
+    code, _, stderr = run("bench", demo, "--browser", "lynx")
+    assert (code, '--browser: got "lynx"; known are chromium' in stderr) == (2, True)
+
+    code, _, stderr = run("bench", demo, "--browser", "firefox", "--cold")
+    assert (code, "only chromium imitates a slow network" in stderr) == (2, True)
 
 
 def test_a_peer_that_cannot_be_installed_leaves_nothing(

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from edgesite.bench.browser import find_webkit, screen
 
 from .conftest import serve
 
@@ -26,10 +26,6 @@ READ = (HERE / "examples.js").read_text(encoding="utf-8")
 
 Answers = list[list[Any]]
 """Per example its caption and rows of label and probability."""
-
-MINI_BROWSER = next(
-    Path("/usr/lib").glob("*/webkit2gtk-4.1/MiniBrowser"), Path("/usr/lib/nowhere/MiniBrowser")
-)
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +89,7 @@ def test_firefox_answers_as_onnxruntime(address: str, built: list[Answers]) -> N
 
 
 @pytest.mark.skipif(
-    not (shutil.which("WebKitWebDriver") and shutil.which("Xvfb") and MINI_BROWSER.is_file()),
+    not (shutil.which("WebKitWebDriver") and shutil.which("Xvfb") and find_webkit()),
     reason="webkit2gtk-driver or xvfb is not installed",
 )
 @pytest.mark.filterwarnings("ignore:setting remote_server_addr:DeprecationWarning")
@@ -105,7 +101,7 @@ def test_webkit_answers_as_onnxruntime(
     from selenium.webdriver.webkitgtk.service import Service
 
     options = Options()
-    options.binary_location = str(MINI_BROWSER)
+    options.binary_location = str(find_webkit())
     options.add_argument("--automation")
     with screen() as display:
         monkeypatch.setenv("DISPLAY", display)
@@ -126,21 +122,3 @@ def test_webkit_answers_as_onnxruntime(
             driver.quit()
 
     assert_same(live, built)
-
-
-@contextmanager
-def screen() -> Iterator[str]:
-    """A screen that nobody sees, for a browser that wants one."""
-    reader, writer = os.pipe()
-    server = subprocess.Popen(
-        ["Xvfb", "-displayfd", str(writer), "-screen", "0", "1280x800x24", "-nolisten", "tcp"],
-        pass_fds=[writer],
-        stderr=subprocess.DEVNULL,
-    )
-    os.close(writer)
-    try:
-        with os.fdopen(reader) as numbers:
-            yield f":{numbers.readline().strip()}"
-    finally:
-        server.terminate()
-        server.wait()

@@ -1,10 +1,12 @@
 /**
  * The page of `edgesite bench`: loads one engine with one model, times it, checks its answer.
  *
- * The answer to how long lies in self.outcome, as generator/edgesite/bench/browser.py reads it.
+ * What it finds is the outcome that it posts, which generator/edgesite/bench/visit.py waits for.
  * An input is copied into the engine and the output out of it within the time of a run, as any
  * page has to do; what does not depend on the input may be prepared while loading.
  */
+
+import { at, bytesOf, jsonOf, report } from "./report";
 
 interface Place {
   name: string;
@@ -64,9 +66,6 @@ function noteMemories(): void {
   });
 }
 
-/** Names in variables keep the bundler from looking for files that only the server has. */
-const at = (path: string): string => new URL(path, document.baseURI).href;
-
 const ENGINES: Record<Task["engine"], (task: Task) => Promise<Opened>> = {
   async edgesite() {
     const { load } = await import(at("model/model.js"));
@@ -95,7 +94,7 @@ const ENGINES: Record<Task["engine"], (task: Task) => Promise<Opened>> = {
 async function arrays(folder: string, places: readonly Place[]): Promise<Feeds> {
   const found: Feeds = {};
   for (const [index, { name, dtype }] of places.entries()) {
-    const data = await (await fetch(at(`${folder}/${index}.bin`))).arrayBuffer();
+    const data = await bytesOf(`${folder}/${index}.bin`);
     found[name] = new ARRAYS[dtype]!(data) as Numbers;
   }
   return found;
@@ -117,8 +116,8 @@ function relativeError(found: Numbers, wanted: Numbers): number {
 const quantile = (sorted: readonly number[], share: number): number =>
   sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))]!;
 
-/** The clock counts in steps of 5 microseconds: what takes less than 20 of them is timed in a row. */
-const SHORTEST_MS = 0.1;
+/** Clocks count in steps of up to 20 microseconds: what takes less than 25 is timed in a row. */
+const SHORTEST_MS = 0.5;
 
 /** Milliseconds a run, each entry the mean over as many runs as the clock can tell apart. */
 async function runFor(
@@ -137,9 +136,9 @@ async function runFor(
   return times;
 }
 
-async function measure(): Promise<Record<string, unknown>> {
+async function measure(): Promise<object> {
   noteMemories();
-  const task: Task = await (await fetch("task.json")).json();
+  const task = await jsonOf<Task>("task.json");
   const feeds = await arrays("input", task.inputs);
   const begin = performance.now();
   const opened = await ENGINES[task.engine](task);
@@ -167,7 +166,4 @@ async function measure(): Promise<Record<string, unknown>> {
   };
 }
 
-measure().then(
-  (outcome) => Object.assign(self, { outcome }),
-  (error) => Object.assign(self, { outcome: { failed: String(error?.message ?? error) } }),
-);
+void report(measure());

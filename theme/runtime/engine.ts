@@ -95,7 +95,7 @@ async function warmUp(exports: Exports): Promise<void> {
   }
 }
 
-async function instantiate(code: Uint8Array<ArrayBuffer>, pages: number): Promise<Exports> {
+export async function instantiate(code: Uint8Array<ArrayBuffer>, pages: number): Promise<Exports> {
   try {
     const { instance } = await WebAssembly.instantiate(code);
     return instance.exports as unknown as Exports;

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from statistics import median
 from typing import TYPE_CHECKING
 
-from edgesite.bench.browser import Outcome, visit
 from edgesite.bench.engines import peer_files
+from edgesite.bench.visit import visit
 from edgesite.site.assets import Assets
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from edgesite.bench.subject import Subject
 
@@ -20,6 +20,29 @@ OURS = "edgesite"
 WARM_MS = 1500.0
 
 Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one page found; times in milliseconds."""
+
+    load_ms: float
+    first_ms: float
+    cold_ms: float
+    """From navigation to the first answer."""
+
+    transfer_bytes: int
+    """All that the engine loaded, compressed by gzip."""
+
+    median_ms: float = 0.0
+    p90_ms: float = 0.0
+    best_ms: float = 0.0
+    runs: int = 0
+    memory_bytes: int = 0
+    """Of WebAssembly, after the last run."""
+
+    relative_error: float = 0.0
+    """|answer - onnxruntime's| / |onnxruntime's|, Euclidean; of the worst output."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +63,7 @@ def bench(
     subjects: Sequence[Subject],
     against: Sequence[str] = (),
     *,
+    browser: str = "chromium",
     repetitions: int = 3,
     seconds: float = 3.0,
     cold: bool = True,
@@ -47,21 +71,31 @@ def bench(
 ) -> list[Row]:
     """Measure every model with our engine and each of the peers.
 
-    Raises UsageError for an unknown peer, BuildError where there is no browser or no peer.
+    Raises UsageError for an unknown peer or browser, BuildError where it is not there.
     """
     script = Assets.load().bench.data
+
+    def outcome(subject: Subject, engine: str, timed_s: float | None) -> Outcome:
+        """Measure once: for some seconds, or the first prediction over a slow network."""
+        cold = timed_s is None
+        task = subject.task(engine, warm_ms=WARM_MS, timed_ms=1000 * (timed_s or 0), cold=cold)
+        files = {**subject.files(), **engines[engine], "task.json": task}
+        report = visit(script, files, browser, throttled=cold)
+        names = {field.name for field in fields(Outcome)} & report.facts.keys()
+        figures = {name: report.facts[name] for name in names}
+        return Outcome(**figures, transfer_bytes=report.transfer_bytes)
+
     engines = {OURS: {}, **{peer: peer_files(peer) for peer in against}}
     rows: list[Row] = []
     for subject in subjects:
         steady: dict[str, list[Outcome]] = {engine: [] for engine in engines}
         first: dict[str, list[float]] = {engine: [] for engine in engines}
         for turn in range(repetitions):
-            for engine, extra in engines.items():
-                progress(f"{subject.name}: {engine}, browser {turn + 1} of {repetitions}")
-                files = {**subject.files(), **extra, "bench.js": script}
-                steady[engine].append(_visit(subject, engine, files, seconds))
+            for engine in engines:
+                progress(f"{subject.name}: {engine}, {browser} {turn + 1} of {repetitions}")
+                steady[engine].append(outcome(subject, engine, seconds))
                 if cold:
-                    first[engine].append(_visit(subject, engine, files, None).cold_ms)
+                    first[engine].append(outcome(subject, engine, None).cold_ms)
         ours = median(outcome.median_ms for outcome in steady[OURS])
         for engine, outcomes in steady.items():
             middle = _middle(outcomes)
@@ -75,15 +109,6 @@ def bench(
                 )
             )
     return rows
-
-
-def _visit(
-    subject: Subject, engine: str, files: Mapping[str, bytes], seconds: float | None
-) -> Outcome:
-    """Measure once: for some seconds, or the first prediction over a slow network."""
-    cold = seconds is None
-    task = subject.task(engine, warm_ms=WARM_MS, timed_ms=1000 * (seconds or 0), cold=cold)
-    return visit({**files, "task.json": task}, throttled=cold)
 
 
 def _middle(outcomes: Sequence[Outcome]) -> Outcome:

@@ -1,24 +1,22 @@
-"""One measurement: a fresh browser, one page, one engine, one model."""
+"""A fresh browser that opens one address: Chromium, Firefox or WebKit, each without a window."""
 
 from __future__ import annotations
 
-import gzip
-import mimetypes
+import os
 import shutil
-import threading
+import subprocess
+import tempfile
+import time
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
-from functools import lru_cache
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edgesite.errors import BuildError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Sequence
 
-PATIENCE_MS = 300_000
+MOMENT_S = 0.2
 
 # Ten megabits a second and 40 ms there and back: a telephone in town.
 NETWORK = {
@@ -26,15 +24,6 @@ NETWORK = {
     "latency": 40,
     "downloadThroughput": 10e6 / 8,
     "uploadThroughput": 10e6 / 8,
-}
-
-_PAGE = b'<!doctype html><title>edgesite bench</title><script type=module src="bench.js"></script>'
-
-# The clock counts in 5 microseconds instead of 100 where the page is isolated.
-_HEADERS = {
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Embedder-Policy": "require-corp",
-    "Cache-Control": "no-store",
 }
 
 _QUIET = (
@@ -45,116 +34,149 @@ _QUIET = (
     "--no-sandbox",
 )
 
+_PREFERENCES = {
+    "app.update.enabled": False,
+    "browser.aboutwelcome.enabled": False,
+    "browser.shell.checkDefaultBrowser": False,
+    "datareporting.policy.dataSubmissionEnabled": False,
+    "toolkit.telemetry.reportingpolicy.firstRun": False,
+}
 
-@dataclass(frozen=True)
-class Outcome:
-    """What one page found; times in milliseconds."""
-
-    load_ms: float
-    first_ms: float
-    cold_ms: float
-    """From navigation to the first answer."""
-
-    transfer_bytes: int
-    """All that the engine loaded, compressed by gzip."""
-
-    median_ms: float = 0.0
-    p90_ms: float = 0.0
-    best_ms: float = 0.0
-    runs: int = 0
-    memory_bytes: int = 0
-    """Of WebAssembly, after the last run."""
-
-    relative_error: float = 0.0
-    """|answer - onnxruntime's| / |onnxruntime's|, Euclidean; of the worst output."""
-
-
-def visit(files: Mapping[str, bytes], *, throttled: bool) -> Outcome:
-    """Open the benchmark page over these files, and wait for what it finds.
-
-    Raises BuildError where there is no browser, and where the page fails.
-    """
-    with _served({"": _PAGE, **files}) as (address, transferred), _browser() as browser:
-        page = browser.new_page()
-        if throttled:
-            session = page.context.new_cdp_session(page)
-            session.send("Network.enable")
-            session.send("Network.emulateNetworkConditions", NETWORK)
-        page.goto(address)
-        found = page.wait_for_function("self.outcome", timeout=PATIENCE_MS).json_value()
-        if "failed" in found:
-            raise BuildError(f"the benchmark page failed: {found['failed']}")
-        names = {field.name for field in fields(Outcome)} - {"transfer_bytes"}
-        figures = {name: value for name, value in found.items() if name in names}
-        return Outcome(**figures, transfer_bytes=sum(transferred.values()))
-
-
-def find_browser() -> str:
-    """Find Chromium. Raises BuildError where there is none."""
-    names = ("chromium", "chromium-browser", "google-chrome", "chrome")
-    found = next(filter(None, map(shutil.which, names)), None)
-    if found is None:
-        raise BuildError("chromium: not found; install Chromium or Chrome to run benchmarks in it")
-    return found
+_MINI_BROWSERS = ("webkit2gtk-4.1", "webkit2gtk-4.0", "webkitgtk-6.0")
 
 
 @contextmanager
-def _browser() -> Iterator[Any]:
+def opened(browser: str, address: str, *, throttled: bool = False) -> Iterator[Callable[[], None]]:
+    """A browser of that name at an address, over a slow network if `throttled`.
+
+    Yields a function that waits a moment, and raises BuildError when the browser is gone.
+    Raises UsageError for an unknown name and for a slow network where there is none,
+    BuildError where the browser is not installed.
+    """
+    if browser not in BROWSERS:
+        raise UsageError(f'--browser: got "{browser}"; known are {", ".join(BROWSERS)}')
+    if browser == "chromium":
+        with _chromium(address, throttled=throttled) as wait:
+            yield wait
+        return
+    if throttled:
+        raise UsageError(f"--cold: only chromium imitates a slow network, {browser} does not")
+    with BROWSERS[browser](address) as wait:
+        yield wait
+
+
+@contextmanager
+def _chromium(address: str, *, throttled: bool = False) -> Iterator[Callable[[], None]]:
     try:
-        from playwright.sync_api import sync_playwright
+        from playwright.sync_api import Error, sync_playwright
     except ImportError:
         raise UsageError(
             "playwright: is not installed, and drives the browser; pip install 'edgesite[bench]'"
         ) from None
+    program = _found("chromium", "chromium-browser", "google-chrome", "chrome")
     with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=find_browser(), args=list(_QUIET))
+        browser = driver.chromium.launch(executable_path=program, args=list(_QUIET))
         try:
-            yield browser
+            page = browser.new_page()
+            if throttled:
+                session = page.context.new_cdp_session(page)
+                session.send("Network.enable")
+                session.send("Network.emulateNetworkConditions", NETWORK)
+            page.goto(address)
+
+            def wait() -> None:
+                try:
+                    page.wait_for_timeout(1000 * MOMENT_S)
+                except Error as error:
+                    raise BuildError(f"chromium: {error.message}; try again") from None
+
+            yield wait
         finally:
             browser.close()
 
 
-@lru_cache(maxsize=64)
-def _compressed(data: bytes) -> bytes:
-    """A file as it is sent; the files of a model and an engine serve every browser of a run."""
-    return gzip.compress(data, 6, mtime=0)
+@contextmanager
+def _firefox(address: str) -> Iterator[Callable[[], None]]:
+    program = _found("firefox-esr", "firefox")
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
+        lines = (
+            f'user_pref("{name}", {str(value).lower()});' for name, value in _PREFERENCES.items()
+        )
+        (Path(profile) / "user.js").write_text("\n".join(lines))
+        options = ("--headless", "--no-remote", "--profile", profile)
+        with _running([program, *options, address]) as wait:
+            yield wait
 
 
 @contextmanager
-def _served(files: Mapping[str, bytes]) -> Iterator[tuple[str, dict[str, int]]]:
-    """Serve files from memory, compressed; also what was sent of the engine, in bytes by name."""
-    packed = {name: _compressed(data) for name, data in files.items()}
-    sent: dict[str, int] = {}
+def _webkit(address: str) -> Iterator[Callable[[], None]]:
+    program = find_webkit()
+    if program is None:
+        raise BuildError("MiniBrowser: not found; install WebKitGTK's (webkit2gtk-driver)")
+    with screen() as display, _running([program, "--private", address], DISPLAY=display) as wait:
+        yield wait
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
 
-        def do_GET(self) -> None:
-            name = urlsplit(self.path).path.removeprefix("/")
-            body = packed.get(name)
-            self.send_response(404 if body is None else 200)
-            kind = "text/html" if name == "" else mimetypes.guess_type(name)[0]
-            headers = {
-                "Content-Type": kind or "application/octet-stream",
-                "Content-Length": str(len(body or b"")),
-                **({"Content-Encoding": "gzip"} if body else {}),
-                **_HEADERS,
-            }
-            for key, value in headers.items():
-                self.send_header(key, value)
-            self.end_headers()
-            self.wfile.write(body or b"")
-            if name.startswith(("model", "peer/")):
-                sent[name] = len(body or b"")
+BROWSERS = {"chromium": _chromium, "firefox": _firefox, "webkit": _webkit}
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-            pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+def find_webkit() -> Path | None:
+    """The small browser that comes with WebKitGTK, which no PATH leads to."""
+    places = (Path("/usr/lib").glob(f"*/{name}/MiniBrowser") for name in _MINI_BROWSERS)
+    return next((path for found in places for path in found), None)
+
+
+@contextmanager
+def screen() -> Iterator[str]:
+    """A screen that nobody sees, for a browser that wants one."""
+    reader, writer = os.pipe()
+    server = subprocess.Popen(
+        [
+            *(_found("Xvfb"), "-displayfd", str(writer)),
+            *("-screen", "0", "1280x800x24", "-nolisten", "tcp"),
+        ],
+        pass_fds=[writer],
+        stderr=subprocess.DEVNULL,
+    )
+    os.close(writer)
     try:
-        yield f"http://127.0.0.1:{server.server_port}/", sent
+        with os.fdopen(reader) as numbers:
+            yield f":{numbers.readline().strip()}"
     finally:
-        server.shutdown()
-        server.server_close()
+        server.terminate()
+        server.wait()
+
+
+@contextmanager
+def _running(command: Sequence[str | Path], **environment: str) -> Iterator[Callable[[], None]]:
+    """A program with all that it starts, ended afterwards."""
+    silent = subprocess.DEVNULL
+    with subprocess.Popen(
+        command,
+        stdout=silent,
+        stderr=silent,
+        env={**os.environ, **environment},
+        start_new_session=True,
+    ) as process:
+
+        def wait() -> None:
+            time.sleep(MOMENT_S)
+            if process.poll() is not None:
+                raise BuildError(f"{command[0]}: has ended with {process.returncode}; try again")
+
+        try:
+            yield wait
+        finally:
+            process.terminate()
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+def _found(*names: str) -> str:
+    """The first of some programs that is installed."""
+    found = next(filter(None, map(shutil.which, names)), None)
+    if found is None:
+        raise BuildError(f"{names[0]}: not found; install it to run benchmarks in it")
+    return found

@@ -13,7 +13,7 @@ from edgesite.errors import UsageError
 from edgesite.site.cache import Cache
 from edgesite.site.compiled import compiled
 from edgesite.site.problems import Problems
-from edgesite.site.source import DEMO_FILE, load_demo
+from edgesite.site.source import DEMO_FILE, DemoSource, load_demo
 from edgesite.verify import Reference, random_feeds
 
 if TYPE_CHECKING:
@@ -73,14 +73,20 @@ def subject(path: Path, shapes: Mapping[str, int | tuple[int, ...]] | None = Non
     if not path.is_dir():
         made = edgesite.compile(path, shapes=shapes)
         return _answered(path.stem, path, made.manifest, made.files())
+    demo = demo_in(path)
+    kept = compiled(demo, Cache.of_site(path.resolve().parent.parent))
+    return _answered(demo.slug, demo.model, kept.manifest, kept.files)
+
+
+def demo_in(path: Path) -> DemoSource:
+    """The demo of a folder. Raises UsageError where there is none, and what reading it does."""
     if not (path / DEMO_FILE).is_file():
         raise UsageError(f"{path}: has no {DEMO_FILE}; give a model or the folder of a demo")
     problems = Problems()
     demo = load_demo(path, problems)
     problems.raise_any()
     assert demo is not None  # else there was a problem
-    kept = compiled(demo, Cache.of_site(path.resolve().parent.parent))
-    return _answered(demo.slug, demo.model, kept.manifest, kept.files)
+    return demo
 
 
 def _answered(name: str, path: Path, manifest: Manifest, files: Mapping[str, bytes]) -> Subject:
@@ -91,8 +97,8 @@ def _answered(name: str, path: Path, manifest: Manifest, files: Mapping[str, byt
         model=path.read_bytes(),
         manifest=manifest,
         compiled=files,
-        inputs=tuple(_bytes(feeds[info.name]) for info in manifest.inputs),
-        outputs=tuple(_bytes(answers[info.name]) for info in manifest.outputs),
+        inputs=tuple(bytes_of(feeds[info.name]) for info in manifest.inputs),
+        outputs=tuple(bytes_of(answers[info.name]) for info in manifest.outputs),
     )
 
 
@@ -100,5 +106,6 @@ def _place(info: TensorInfo) -> dict[str, object]:
     return {"name": info.name, "dtype": info.dtype, "shape": list(info.shape)}
 
 
-def _bytes(array: np.ndarray[Any, np.dtype[Any]]) -> bytes:
+def bytes_of(array: np.ndarray[Any, np.dtype[Any]]) -> bytes:
+    """The elements of an array in their order."""
     return np.ascontiguousarray(array).tobytes()

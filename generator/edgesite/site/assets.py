@@ -102,6 +102,11 @@ class Assets:
         return self._needed("bench")
 
     @property
+    def profile(self) -> Asset:
+        """The script of the page that times layers."""
+        return self._needed("profile")
+
+    @property
     def live(self) -> Asset:
         """The script by which pages of `edgesite serve` follow changes; no build ships it."""
         return self._needed("live")

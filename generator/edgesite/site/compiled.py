@@ -82,7 +82,7 @@ def compiled(demo: DemoSource, cache: Cache) -> Compiled:
     if files is not None:
         return Compiled(key, files, cache.path(key), cached=True, fresh=None)
     try:
-        model = edgesite.compile(demo.model, _shapes(demo), state=demo.config.state)
+        model = edgesite.compile(demo.model, shapes_of(demo), state=demo.config.state)
     except EdgesiteError as error:
         raise placed(demo, error) from None
     files = model.files()
@@ -112,7 +112,7 @@ def _placed(demo: DemoSource, error: EdgesiteError, text: str) -> EdgesiteError:
     return ConfigError(placed) if isinstance(error, UsageError) else type(error)(placed)
 
 
-def _shapes(demo: DemoSource) -> Mapping[str, int | tuple[int, ...]] | None:
+def shapes_of(demo: DemoSource) -> Mapping[str, int | tuple[int, ...]] | None:
     """What the compiler is told about sizes: the input's shape, or sizes of named axes."""
     shape, name = demo.config.input.shape, demo.config.input.name
     if shape is None:

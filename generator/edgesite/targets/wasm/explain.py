@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from edgesite.targets.wasm.kernels import Step
-from edgesite.targets.wasm.rounds import AnyStep, calls
+from edgesite.targets.wasm.rounds import AnyStep, Rounds, calls
 
 MACS_PER_US = 30_000
 """What kernels of contractions reach of the 60 GFLOP/s of KERNELS.md, 1."""
@@ -30,23 +29,29 @@ class Layer:
     """Of the predicted time of a run."""
 
 
+def grouped(steps: Sequence[AnyStep]) -> list[list[AnyStep]]:
+    """The steps of each layer: an operator's and those fused with it; a loop is one layer."""
+    groups: list[list[AnyStep]] = []
+    for step in steps:
+        if groups and _origin([step]) in ("", _origin(groups[-1])):
+            groups[-1].append(step)
+        else:
+            groups.append([step])
+    return groups
+
+
 def layers(steps: Sequence[AnyStep]) -> list[Layer]:
     """The layers of a program in their order, with predicted shares that add up to 1.
 
     A layer takes as long as its multiplications or as its memory traffic, whichever is more.
     """
-    groups: list[list[Step]] = []
-    for step in calls(steps):
-        if groups and step.origin in ("", groups[-1][0].origin):
-            groups[-1].append(step)
-        else:
-            groups.append([step])
+    groups = grouped(steps)
     times = [_predicted_us(group) for group in groups]
     whole = sum(times) or 1.0
     return [
         Layer(
-            group[0].origin,
-            tuple(dict.fromkeys(step.kernel.name for step in group)),
+            _origin(group),
+            tuple(dict.fromkeys(call.kernel.name for call in calls(group))),
             sum(step.macs for step in group),
             _size_bytes(group),
             time / whole,
@@ -57,18 +62,38 @@ def layers(steps: Sequence[AnyStep]) -> list[Layer]:
 
 def table(rows: Sequence[Layer]) -> list[str]:
     """A line per layer, under a heading."""
-    lines = [f"{'share':>6} {'Mmac':>9} {'KB':>9}  operator: kernels"]
-    for row in rows:
-        figures = f"{row.share:6.1%} {row.macs / 1e6:9.2f} {row.size_bytes / 1000:9.0f}"
-        lines.append(f"{figures}  {row.origin or '-'}: {', '.join(row.kernels)}")
-    return lines
+    lines = [f"{'share':>6} {HEADING}"]
+    return [*lines, *(f"{row.share:6.1%} {described(row)}" for row in rows)]
 
 
-def _predicted_us(steps: Sequence[Step]) -> float:
-    work = sum(step.macs * step.effort for step in steps)
-    return max(work / MACS_PER_US, _size_bytes(steps) / BYTES_PER_US)
+HEADING = f"{'Mmac':>9} {'KB':>9}  operator: kernels"
 
 
-def _size_bytes(steps: Sequence[Step]) -> int:
-    values = {value for step in steps for value in (*step.reads, *step.writes)}
+def described(row: Layer) -> str:
+    """The end of a layer's line: its work, its bytes, its name and its kernels."""
+    figures = f"{row.macs / 1e6:9.2f} {row.size_bytes / 1000:9.0f}"
+    return f"{figures}  {row.origin or '-'}: {', '.join(row.kernels)}"
+
+
+def _origin(steps: Sequence[AnyStep]) -> str:
+    return next((call.origin for call in calls(steps) if call.origin), "")
+
+
+def _predicted_us(steps: Sequence[AnyStep]) -> float:
+    return max(_work(steps) / MACS_PER_US, _size_bytes(steps) / BYTES_PER_US)
+
+
+def _work(steps: Sequence[AnyStep]) -> float:
+    """The multiplications that are really done."""
+    work = 0.0
+    for step in steps:
+        if isinstance(step, Rounds):
+            work += _work(step.steps) * (step.times if isinstance(step.times, int) else 1)
+        else:
+            work += step.macs * step.effort
+    return work
+
+
+def _size_bytes(steps: Sequence[AnyStep]) -> int:
+    values = {value for step in calls(steps) for value in (*step.reads, *step.writes)}
     return sum(value.size * value.dtype.size_bytes for value in values)

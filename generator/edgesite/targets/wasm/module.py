@@ -39,13 +39,15 @@ def build_module(
     steps: Sequence[AnyStep],
     placement: Placement,
     state: Sequence[tuple[Value, Value]] = (),
+    layers: Sequence[Sequence[AnyStep]] | None = None,
     *,
     relaxed: bool,
 ) -> Module:
     """The module of a program, with or without relaxed SIMD instructions.
 
     `state` pairs outputs with the inputs that they are in the next run; `reset`, which is
-    there if any are, fills these with zeros, as `init` does.
+    there if any are, fills these with zeros, as `init` does. With `layers` the module also
+    exports `layer`, which does the steps of one of them.
     """
     module = Module()
     module.memory(placement.pages, export="memory")
@@ -71,6 +73,11 @@ def build_module(
         with module.function("reset", export=True) as (f,):
             for _, given in state:
                 f.fill(placement.offsets[given], 0, given.size * given.dtype.size_bytes)
+    if layers is not None:
+        with module.function("layer", export=True, wanted=I32) as (f, wanted):
+            for number, layer in enumerate(layers):
+                with f.if_(wanted == number):
+                    _calls(f, layer, functions, placement)
     return module
 
 
