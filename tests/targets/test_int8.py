@@ -160,6 +160,55 @@ def test_a_quantised_convolution_is_exact(
     assert_equal_in_both_modules(model, {"xq": given}, requantised(sums, numbers, (-1, 1, 1)))
 
 
+@pytest.mark.parametrize(
+    ("size", "channels", "filters", "pad"),
+    [
+        *(((8, 8), 16, filters, 1) for filters in (8, 9, 11, 12, 17)),
+        *((size, 16, 8, 1) for size in ((7, 7), (9, 14), (16, 5), (4, 23), (13, 11))),
+        *((size, 24, 12, 0) for size in ((8, 8), (9, 14), (4, 23))),
+        ((7, 142), 64, 16, 1),
+    ],
+)
+@pytest.mark.parametrize("dtype", [np.uint8, np.int8])
+def test_winograds_way_is_exact(
+    size: tuple[int, int],
+    channels: int,
+    filters: int,
+    pad: int,
+    dtype: type,
+    rng: np.random.Generator,
+) -> None:
+    limits = np.iinfo(dtype)
+    zero = int(rng.integers(limits.min, limits.max + 1))
+    given = rng.integers(limits.min, limits.max + 1, (2, channels, *size)).astype(dtype)
+    weights = rng.integers(-128, 128, (filters, channels, 3, 3)).astype(np.int8)
+    node = helper.make_node("Conv", ["x", "w", "b"], ["y"], pads=[pad] * 4)
+    model, numbers = quantised(rng, [node], given, weights, y_scale=0.7, x_zero=zero, y_zero=9)
+    sums = convolved(given.astype(int) - zero, weights, (pad,) * 4, (1, 1), (1, 1), 1)
+    sums = sums + numbers["bq"].reshape(-1, 1, 1)
+
+    tiles = [-(-(extent + 2 * pad - 2) // 4) for extent in size]
+    assert ("winograd4int8" in kernels_of(model)) == (tiles[0] * tiles[1] >= 4)
+    assert_equal_in_both_modules(model, {"xq": given}, requantised(sums, numbers, (-1, 1, 1)))
+
+
+@pytest.mark.parametrize(("channels", "kernel"), [(112, "winograd4int8"), (120, "winograd2int8")])
+@pytest.mark.parametrize("byte", [0, 255])
+def test_the_largest_sums_take_tiles_that_leave_them_room(
+    channels: int, kernel: str, byte: int, rng: np.random.Generator
+) -> None:
+    given = np.full((1, channels, 8, 8), byte, np.uint8)
+    weights = np.full((8, channels, 3, 3), -128, np.int8)
+    weights[1::2] = 127
+    node = helper.make_node("Conv", ["x", "w", "b"], ["y"], pads=[1] * 4)
+    model, numbers = quantised(rng, [node], given, weights, y_scale=1e3, x_zero=255 - byte)
+    sums = convolved(given.astype(int) - (255 - byte), weights, (1,) * 4, (1, 1), (1, 1), 1)
+    sums = sums + numbers["bq"].reshape(-1, 1, 1)
+
+    assert kernel in kernels_of(model)
+    assert_equal_in_both_modules(model, {"xq": given}, requantised(sums, numbers, (-1, 1, 1)))
+
+
 @pytest.mark.parametrize("y_scale", [0.001, 0.05, 1e4])
 @pytest.mark.parametrize("dtype", [np.uint8, np.int8])
 def test_extremes_saturate(dtype: type, y_scale: float, rng: np.random.Generator) -> None:

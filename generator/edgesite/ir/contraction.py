@@ -37,6 +37,8 @@ class Contraction:
     inner: tuple[int, ...]
     extents: tuple[int, ...]
     """The sizes of all axes, reduction axes last."""
+    limits: tuple[int, int] | None = None
+    """Between what the left operand's elements lie, if they are whole numbers and it is known."""
 
     def size(self, axes: tuple[int, ...]) -> int:
         """The number of points along some of the axes together."""

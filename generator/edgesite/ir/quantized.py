@@ -5,10 +5,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
+
 from edgesite.ir.dtypes import DType
-from edgesite.ir.expr import Binary, Cast, Const, Expr, Load, Unary
+from edgesite.ir.expr import Binary, Cast, Const, Expr, Load, Result, Select, Unary, Value
+from edgesite.ir.graph import Map, Node, Reduce
 
 BYTES = frozenset({DType.INT8, DType.UINT8})
 """The dtypes of quantised elements."""
@@ -68,4 +72,50 @@ def centred(expr: Expr) -> Centred | None:
         case Binary(op="sub", a=a, b=Const(value=value)):
             found = centred(a)
             return found and Centred(found.read, found.zero + int(value))
+    return None
+
+
+Limits = tuple[int, int]
+"""The smallest and the largest that a whole number can be."""
+
+
+def limits(value: Value, producers: Mapping[Value, Node]) -> Limits | None:
+    """Between what the elements of a value lie, as far as those who make it tell."""
+    node = producers.get(value)
+    found: Limits | None = None
+    match node:
+        case Map():
+            found = _limits(node.body, None, producers)
+        case Reduce():
+            body = _limits(node.body, None, producers) if node.combine == "max" else None
+            found = body if node.finish is None else _limits(node.finish, body, producers)
+    if found is None and value.dtype in BYTES:
+        numbers = np.iinfo(value.dtype.value)
+        return int(numbers.min), int(numbers.max)
+    return found
+
+
+def _limits(expr: Expr, result: Limits | None, producers: Mapping[Value, Node]) -> Limits | None:
+    rounded = rounding(expr)
+    if rounded is not None:
+        return rounded.low, rounded.high
+    match expr:
+        case Const(value=value) if not expr.dtype.is_float:
+            return int(value), int(value)
+        case Load():
+            return limits(expr.value, producers)
+        case Result():
+            return result
+        case Cast(x=x) if expr.dtype in (DType.INT16, DType.INT32) and not x.dtype.is_float:
+            return _limits(x, result, producers)
+        case Select():
+            parts = [_limits(x, result, producers) for x in (expr.a, expr.b)]
+            known = [part for part in parts if part is not None]
+            if len(known) < len(parts):
+                return None
+            return min(low for low, _ in known), max(high for _, high in known)
+        case Binary(op="add" | "sub" as op, a=a, b=Const(value=value)):
+            moved = _limits(a, result, producers)
+            by = int(value) if op == "add" else -int(value)
+            return moved and (moved[0] + by, moved[1] + by)
     return None

@@ -67,6 +67,8 @@ class Int8Kernel:
     """The extent of the last inner axis, along which the left operand is contiguous."""
     starts: tuple[int, ...]
     finish: Finish
+    gap: int = 0
+    """Bytes between the panels of one round of the innermost outer loop and the next."""
 
     @property
     def name(self) -> str:
@@ -90,9 +92,15 @@ class Int8Kernel:
         return prod(loop.extent for loop in self.around) * self.groups * PAIRS_BYTES
 
     def emit(self, scalars: Scalars, pointers: tuple[Wasm, ...], *, relaxed: bool) -> None:
-        """Write the loops; pointers: left, right, the epilogue's reads, result, scratch."""
+        """Write the loops; pointers: left, right, the epilogue's reads, result, scratch.
+
+        Sums that nothing is done with need no scratch.
+        """
         del relaxed
-        _Emission(self, scalars, pointers[-1]).everything(pointers[:-1])
+        if self.finish.is_plain:
+            _Emission(self, scalars, None).everything(pointers)
+        else:
+            _Emission(self, scalars, pointers[-1]).everything(pointers[:-1])
 
 
 def steps(
@@ -117,10 +125,12 @@ def steps(
     constants[packed] = array
     wide, widening = widened(packed, layouts)
     reads = (product.left.value, wide, *(load.value for load in plan.loads))
-    scratch = scratch_for(node.output.name, ROWS)
-    layouts[scratch] = Layout.row_major(scratch.shape)
-    step = Step(kernel, reads, (node.output, scratch), macs=product.macs, origin=node.origin)
-    return [widening, step]
+    writes: tuple[Value, ...] = (node.output,)
+    if not kernel.finish.is_plain:
+        scratch = scratch_for(node.output.name, ROWS)
+        layouts[scratch] = Layout.row_major(scratch.shape)
+        writes = (node.output, scratch)
+    return [widening, Step(kernel, reads, writes, macs=product.macs, origin=node.origin)]
 
 
 def _kernel(plan: Plan) -> Int8Kernel | None:
@@ -166,7 +176,7 @@ class _Emission:
 
     kernel: Int8Kernel
     scalars: Scalars
-    scratch: Wasm
+    scratch: Wasm | None
 
     @property
     def f(self) -> Function:
@@ -178,12 +188,13 @@ class _Emission:
         kernel, f = self.kernel, self.f
         left, right, *reads, result = pointers
         at = begun(f, (left, result, *reads), kernel.starts)
+        round_bytes = kernel.panels * kernel.panel_bytes + kernel.gap
         with ExitStack() as stack:
             for number, loop in enumerate(kernel.outer):
                 position = stack.enter_context(f.loop(0, loop.extent))
                 rounds = prod(inside.extent for inside in kernel.outer[number + 1 :])
                 at = moved(f, at, loop, position)
-                right = f.let(right + position * (kernel.panels * kernel.panel_bytes * rounds))
+                right = f.let(right + position * (round_bytes * rounds))
             self._panels(at, right)
 
     def _panels(self, at: list[Wasm], right: Wasm) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from edgesite.ir import INDEX, Array, Axis, Graph, Load, Map, Node, Reduce, Region, Value
 from edgesite.ir.contraction import Contraction, contraction
 from edgesite.ir.layout import Layout
+from edgesite.ir.quantized import limits
 from edgesite.passes.layout import Arranged
 from edgesite.passes.memory import ALIGNMENT, Buffer, plan_memory
 from edgesite.targets.wasm import contract, depthwise, depthwise8, int8, winograd
@@ -98,6 +99,7 @@ def _steps(
 ) -> list[Step]:
     product = contraction(node, graph.settled) if isinstance(node, Reduce) else None
     if isinstance(node, Reduce) and product is not None:
+        product = replace(product, limits=limits(product.left.value, graph.producers))
         bare, late = split_epilogue(node)
         for steps in KERNELS:
             made = steps(bare, product, layouts, constants)

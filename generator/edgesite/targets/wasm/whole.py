@@ -64,6 +64,11 @@ class Finish:
     """A read that only follows the lanes and is added first: sums start from it."""
     loads: tuple[Load, ...]
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether sums are stored as they are."""
+        return self.expr == _SUM and self.bias is None
+
     def start(self, f: Function, at: Sequence[Wasm], number: int) -> Local:
         """Fresh sums, of the vector of that number along the lanes."""
         if self.bias is None:
@@ -88,29 +93,48 @@ class Finish:
     def store(
         self,
         scalars: Scalars,
+        total: Local,
+        at: Sequence[Wasm],
+        offsets: Sequence[int],
+        *,
+        vector: int,
+        width: int,
+    ) -> None:
+        """Finish the sums of one vector; as `Epilogue.store`."""
+        self.store_line(scalars, {}, [total], at, width, offsets, vector)
+
+    def store_line(
+        self,
+        scalars: Scalars,
         kept: Mapping[Expr, Wasm],
         totals: Sequence[Wasm],
         at: Sequence[Wasm],
         width: int,
+        offsets: Sequence[int] = (),
+        first: int = 0,
     ) -> None:
         """Finish sums that lie side by side, four in each of one or two vectors; write `width`.
 
-        `at` says where each access begins: the second the result, the reads behind it.
+        `at` and `offsets` say where each access begins: the second the result, the reads
+        behind it. `first` counts the vectors along the lanes ahead of these.
         """
         f, dtype = scalars.f, self.expr.dtype
+        offsets = offsets or (0,) * len(at)
         vectors = [
-            self._finished(scalars, kept, total, at, number) for number, total in enumerate(totals)
+            self._finished(scalars, kept, total, at, offsets, number)
+            for number, total in enumerate(totals, start=first)
         ]
+        place = offsets[1] + first * LANES * dtype.size_bytes
         if dtype in WIDE:
             for number, vector in enumerate(vectors):
-                place = number * VECTOR_BYTES
                 _store(f, at[1], vector, place, min(LANES, width - number * LANES))
+                place += VECTOR_BYTES
             return
         halves = f.let(vectors[0].narrow_s(vectors[-1]))
         if dtype in BYTES:
             low = halves.narrow_s(halves) if dtype is DType.INT8 else halves.narrow_u(halves)
             halves = f.let(low)
-        _store(f, at[1], halves, 0, width)
+        _store(f, at[1], halves, place, width)
 
     def _finished(
         self,
@@ -118,6 +142,7 @@ class Finish:
         kept: Mapping[Expr, Wasm],
         total: Wasm,
         at: Sequence[Wasm],
+        offsets: Sequence[int],
         number: int,
     ) -> Wasm:
         f = scalars.f
@@ -128,10 +153,10 @@ class Finish:
             if load not in self.expr.loads:
                 continue
             if load.index:
-                place = number * LANES * load.dtype.size_bytes
+                place = offsets[access] + number * LANES * load.dtype.size_bytes
                 nest.known[in_lanes(load)] = f.let(load_lanes(f, load.dtype, at[access], place))
             else:
-                nest.known[load] = f.let(scalars.load(load.dtype, at[access], 0))
+                nest.known[load] = f.let(scalars.load(load.dtype, at[access], offsets[access]))
         return f.let(Lanes(nest, 0).vector(self.expr))
 
 
@@ -252,17 +277,20 @@ def finish_tile(
     sums: Sequence[Sequence[Local]],
     at: Sequence[Wasm],
     steps: Sequence[int],
-    scratch: Wasm,
+    scratch: Wasm | None,
     width: int,
 ) -> None:
     """Finish and write all lines of a tile, in a loop for the sake of code size.
 
     `steps` is how far apart the lines are for each access; `scratch` has room for all sums.
+    Without it, or if there is one line, they are written from where they are.
     """
     f = scalars.f
     kept = finish.kept(f)
-    if len(sums) == 1:
-        finish.store(scalars, kept, sums[0], at, width)
+    if len(sums) == 1 or scratch is None:
+        for number, line in enumerate(sums):
+            offsets = [number * step for step in steps]
+            finish.store_line(scalars, kept, line, at, width, offsets)
         return
     line_bytes = len(sums[0]) * VECTOR_BYTES
     for number, line in enumerate(sums):
@@ -275,7 +303,7 @@ def finish_tile(
             f.let(f.load(I32X4, place, vector * VECTOR_BYTES)) for vector in range(len(sums[0]))
         ]
         here = [cursors.get(k, pointer) for k, pointer in enumerate(at)]
-        finish.store(scalars, kept, line, here, width)
+        finish.store_line(scalars, kept, line, here, width)
         f.assign(place, place + line_bytes)
         for k, cursor in cursors.items():
             f.assign(cursor, cursor + steps[k])

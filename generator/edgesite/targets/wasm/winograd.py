@@ -9,11 +9,13 @@ the Cook-Toom construction; points after Barabasz et al., 2020, measured in KERN
 
 Three kernels in turn work through an image, a few rows of tiles at a time so that what lies
 between them stays in the cache. The filters are transformed once, when the model is loaded.
+
+Quantised convolutions go the same way in whole numbers, exactly: see `transforms`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import product as every
 
@@ -23,6 +25,7 @@ from edgesite.ir import Array, Axis, DType, Reduce, Result, Value, linear
 from edgesite.ir.contraction import Contraction, overhang
 from edgesite.ir.layout import Layout
 from edgesite.targets.wasm.contract import PANEL, ContractKernel
+from edgesite.targets.wasm.int8 import GROUP, Int8Kernel
 from edgesite.targets.wasm.kernels import Step
 from edgesite.targets.wasm.lanes import LANES
 from edgesite.targets.wasm.tiles import (
@@ -34,12 +37,15 @@ from edgesite.targets.wasm.tiles import (
     epilogue_fits,
     even_tiles,
 )
+from edgesite.targets.wasm.transforms import FLOATS, WHOLE, Arithmetic
+from edgesite.targets.wasm.whole import Finish, finish_of, is_quantised
 from edgesite.targets.wasm.winograd_kernels import (
     LINE_BYTES,
     FilterKernel,
     InputKernel,
     OutputKernel,
 )
+from edgesite.wasm import F32X4, I16X8, I32X4, Type
 
 FEWEST_CHANNELS, FEWEST_FILTERS = 16, 8
 """With fewer the transforms cost more than the products save."""
@@ -60,11 +66,14 @@ LARGEST_FILTERS = 4 * 1024 * 1024
 """Bytes of transformed filters up to which m is 4; beyond, m = 2 needs less than half."""
 
 
+_CHOICES = {DType.FLOAT32: FLOATS, DType.INT16: WHOLE}
+
+
 @dataclass(frozen=True)
 class Shape:
     """A 3x3 convolution of stride 1, by the axes of its contraction."""
 
-    m: int
+    arithmetic: Arithmetic
     y: int
     x: int
     image: tuple[int, ...]
@@ -78,9 +87,19 @@ class Shape:
     filters: int
 
     @property
-    def n(self) -> int:
-        """The size of an input tile."""
-        return self.m + 2
+    def m(self) -> int:
+        """The size of a tile of results."""
+        return self.arithmetic.m
+
+    @property
+    def planes(self) -> int:
+        """Products for each pair of channels in a tile."""
+        return self.arithmetic.n**2
+
+    @property
+    def filter_bytes(self) -> int:
+        """All filters, transformed."""
+        return self.planes * self.channels * self.filters * self.arithmetic.item_bytes
 
     @property
     def products(self) -> int:
@@ -106,7 +125,8 @@ class Shape:
 def shape_of(product: Contraction) -> Shape | None:
     """The convolution that a contraction is, or None where Winograd's way does not pay."""
     extents = product.extents
-    if product.batch or len(product.columns) != 1:
+    choice = _CHOICES.get(product.left.dtype)
+    if choice is None or product.batch or len(product.columns) != 1:
         return None
     windows, single = [], []
     for position in product.left.index:
@@ -129,15 +149,15 @@ def shape_of(product: Contraction) -> Shape | None:
         return None
     image = tuple(axis for axis in product.rows if axis not in (y, x))
     shape = Shape(
-        4, y, x, image, channels[0], tap_y, tap_x, extents[y], extents[x],
+        choice[4], y, x, image, channels[0], tap_y, tap_x, extents[y], extents[x],
         extents[channels[0]], extents[product.columns[0]],
     )  # fmt: skip
     if shape.channels < FEWEST_CHANNELS or shape.filters < FEWEST_FILTERS:
         return None
-    if shape.channels % LANES:
+    if shape.channels % shape.arithmetic.lanes.lanes:
         return None
-    if 36 * shape.channels * shape.filters * BYTES > LARGEST_FILTERS:
-        shape = replace(shape, m=2)
+    if shape.filter_bytes > LARGEST_FILTERS:
+        shape = replace(shape, arithmetic=choice[2])
     return shape if shape.tile_rows * shape.tile_columns >= FEWEST_TILES else None
 
 
@@ -145,7 +165,7 @@ def reach(product: Contraction) -> tuple[tuple[int, int], ...]:
     """How far a contraction reads outside of its left operand, whole tiles included."""
     around = list(overhang(product.left))
     shape = shape_of(product)
-    if shape is None or product.left.dtype is not DType.FLOAT32:
+    if shape is None:
         return tuple(around)
     sizes = {shape.y: shape.tile_rows, shape.x: shape.tile_columns}
     for number, position in enumerate(product.left.index):
@@ -168,11 +188,7 @@ def steps(
     Adds the filters and what lies between the kernels to `layouts` and `constants`.
     """
     shape = shape_of(product)
-    if shape is None or node.body.dtype is not DType.FLOAT32:
-        return None
-    if product.right.value not in constants:
-        return None
-    if node.finish is not None and not epilogue_fits(node.finish):
+    if shape is None or product.right.value not in constants:
         return None
     halo = layouts[product.left.value]
     for axis, (before, after) in enumerate(reach(product)):
@@ -183,10 +199,36 @@ def steps(
         plan.loops([axis], access=0)[0]
         for axis in (shape.y, shape.x, shape.channel, product.columns[0])
     )
-    epilogue = plan.epilogue(column)
-    if epilogue is None or channel.steps[0] != BYTES or column.steps[1] != BYTES:
+    if channel.steps[0] != shape.arithmetic.item_bytes:
+        return None
+    if column.steps[1] != node.output.dtype.size_bytes:
+        return None
+    epilogue: Epilogue | Finish | None = None
+    if node.body.dtype is DType.FLOAT32:
+        if node.finish is None or epilogue_fits(node.finish):
+            epilogue = plan.epilogue(column)
+    elif is_quantised(node, product, layouts, constants):
+        shape = _exact(shape, product, constants)
+        epilogue = finish_of(plan, column)
+    if epilogue is None or shape is None:
         return None
     return _Steps(node, product, shape, plan, epilogue, y, x, column).all(layouts, constants)
+
+
+def _exact(shape: Shape, product: Contraction, constants: Mapping[Value, Array]) -> Shape | None:
+    """The convolution in tiles that are large, but leave its sums enough bits to be exact."""
+    if product.limits is None:
+        return None
+    low, high = min(product.limits[0], 0), max(product.limits[1], 0)  # what is padded is zero
+    axes = (product.columns[0], shape.tap_y, shape.tap_x, shape.channel)
+    filters = along(product, constants[product.right.value], axes).reshape(shape.filters, -1)
+    up, down = np.maximum(filters, 0).sum(1, dtype=int), np.minimum(filters, 0).sum(1, dtype=int)
+    sums = np.stack([up * high + down * low, -(up * low + down * high)])
+    sizes = max(-low, high), int(np.abs(filters.astype(int)).max()), int(sums.max())
+    for m in sorted(WHOLE, reverse=True):
+        if m <= shape.m and WHOLE[m].fits(*sizes):
+            return replace(shape, arithmetic=WHOLE[m])
+    return None
 
 
 @dataclass(frozen=True)
@@ -195,24 +237,24 @@ class _Steps:
     product: Contraction
     shape: Shape
     plan: Plan
-    epilogue: Epilogue
+    epilogue: Epilogue | Finish
     y: Loop
     x: Loop
     column: Loop
 
     def all(self, layouts: dict[Value, Layout], constants: dict[Value, Array]) -> list[Step]:
         """The filters' transform, then three calls for each block of tiles."""
-        shape, node = self.shape, self.node
-        planes = shape.n * shape.n
+        shape, node, numbers = self.shape, self.node, self.shape.arithmetic
         plain = self._filters(constants)
         size = shape.channels * shape.panels * PANEL
-        spectrum = self._value("spectrum", planes * self._plane(size))
-        made = [Step(FilterKernel(shape.m, shape.channels, shape.panels), (plain,), (spectrum,))]
+        spectrum = self._value("spectrum", size, numbers.lanes)
+        filters = FilterKernel(numbers, shape.channels, shape.panels)
+        made = [Step(filters, (plain,), (spectrum,))]
         layouts[plain] = Layout.row_major(plain.shape)
         blocks = list(self._blocks())
         most = max(block.tiles for block in blocks)
-        inputs = self._value("tiles", planes * self._plane(most * shape.channels))
-        products = self._value("products", planes * self._plane(most * shape.products))
+        inputs = self._value("tiles", most * shape.channels, numbers.lanes)
+        products = self._value("products", most * shape.products, numbers.sums)
         for value in (spectrum, inputs, products):
             layouts[value] = Layout.row_major(value.shape)
         images = [range(self.product.extents[axis]) for axis in shape.image]
@@ -225,23 +267,24 @@ class _Steps:
             for block in blocks:
                 made += self._block(block, bases, spectrum, inputs, products)
         first = made[1]
-        effort = shape.n**2 / (3 * shape.m) ** 2
+        effort = shape.planes / (3 * shape.m) ** 2
         made[1] = replace(first, macs=self.product.macs, effort=effort, origin=node.origin)
         return made
 
-    def _value(self, role: str, size: int) -> Value:
-        return Value(f"{self.node.output.name}.{role}", (size,), DType.FLOAT32)
-
-    def _plane(self, size: int) -> int:
-        """Elements from one plane to the next."""
-        return size + LINE_BYTES // BYTES
+    def _value(self, role: str, size: int, lanes: Type) -> Value:
+        """Room for so many numbers in every plane."""
+        dtype = _STORED[lanes]
+        whole = self.shape.planes * _plane_bytes(size, lanes) // dtype.size_bytes
+        return Value(f"{self.node.output.name}.{role}", (whole,), dtype)
 
     def _blocks(self) -> Iterator[Block]:
         """The tiles that are worked on together: whole rows of them, or parts of one row."""
         shape = self.shape
-        tile_bytes = shape.n**2 * (shape.channels + shape.products) * BYTES
+        tile_bytes = shape.planes * (
+            shape.channels * shape.arithmetic.item_bytes + shape.products * BYTES
+        )
         fewest = 6
-        if shape.n**2 * shape.channels * shape.filters * BYTES > NEAR_BYTES:
+        if shape.filter_bytes > NEAR_BYTES:
             fewest = ENOUGH_TILES
         most = max(BLOCK_BYTES // tile_bytes, fewest)
         for row, rows in _pieces(shape.tile_rows, max(1, most // shape.tile_columns)):
@@ -251,15 +294,16 @@ class _Steps:
                 yield Block(row, column, rows, columns)
 
     def _filters(self, constants: dict[Value, Array]) -> Value:
-        """The filters as [panel][tap][channel][8], a constant."""
+        """The filters as [panel][tap][channel][8], a constant; bytes in pairs of channels."""
         shape = self.shape
         axes = (self.product.columns[0], shape.tap_y, shape.tap_x, shape.channel)
         view = along(self.product, constants[self.product.right.value], axes)
         rest = shape.panels * PANEL - shape.filters
         filled = np.pad(view, [(0, rest), (0, 0), (0, 0), (0, 0)]) if rest else view
-        split = filled.reshape(shape.panels, PANEL, 9, shape.channels)
-        array = np.ascontiguousarray(np.moveaxis(split, 1, -1))
-        value = Value(f"{self.node.output.name}.filters", array.shape, DType.FLOAT32)
+        together = 1 if shape.arithmetic.lanes.is_float else GROUP
+        split = filled.reshape(shape.panels, PANEL, 9, shape.channels // together, together)
+        array = np.ascontiguousarray(np.moveaxis(split, 1, -2))
+        value = Value(f"{self.node.output.name}.filters", array.shape, DType.of(array.dtype))
         constants[value] = array
         return value
 
@@ -267,10 +311,11 @@ class _Steps:
         self, block: Block, bases: list[int], spectrum: Value, inputs: Value, products: Value
     ) -> list[Step]:
         """Transform tiles, multiply, transform back."""
-        shape = self.shape
-        plane = [
-            self._plane(block.tiles * size) * BYTES for size in (shape.channels, shape.products)
-        ]
+        shape, numbers = self.shape, self.shape.arithmetic
+        plane = (
+            _plane_bytes(block.tiles * shape.channels, numbers.lanes),
+            _plane_bytes(block.tiles * shape.products, numbers.sums),
+        )
         row, column = block.row * shape.m, block.column * shape.m
         at = [
             base + start + row * y + column * x
@@ -279,28 +324,18 @@ class _Steps:
             )
         ]
         forward = InputKernel(
-            shape.m, block.rows, block.columns, shape.channels,
+            numbers, block.rows, block.columns, shape.channels,
             self.y.steps[0], self.x.steps[0], plane[0],
         )  # fmt: skip
-        multiply = ContractKernel(
-            (Loop(shape.n**2, (plane[0], plane[1]), ()),),
-            Loop(shape.products, (0, BYTES), ()),
-            (Loop(block.tiles, (shape.channels * BYTES, shape.products * BYTES), ()),),
-            (Loop(shape.channels, (BYTES, 0), ()),),
-            (0, 0),
-            Epilogue(Result(DType.FLOAT32), None, ()),
-            PANEL,
-            LINE_BYTES,
-        )
         high = min(block.rows * shape.m, shape.height - row)
         wide = min(block.columns * shape.m, shape.width - column)
         backward = OutputKernel(
-            shape.m, high, wide, plane[1], self.y, self.x, self.column, self.epilogue
+            numbers, high, wide, plane[1], self.y, self.x, self.column, self.epilogue
         )
         reads = tuple(load.value for load in self.plan.loads)
         return [
             Step(forward, (self.product.left.value,), (inputs,), offsets=(at[0], 0)),
-            Step(multiply, (inputs, spectrum), (products,)),
+            Step(self._multiply(block, plane), (inputs, spectrum), (products,)),
             Step(
                 backward,
                 (products, *reads),
@@ -309,6 +344,32 @@ class _Steps:
                 origin=self.node.origin,
             ),
         ]
+
+    def _multiply(self, block: Block, plane: tuple[int, int]) -> ContractKernel | Int8Kernel:
+        """A matrix product per plane."""
+        shape, size = self.shape, self.shape.arithmetic.item_bytes
+        planes = Loop(shape.planes, plane, ())
+        columns = Loop(shape.products, (0, BYTES), ())
+        rows = Loop(block.tiles, (shape.channels * size, shape.products * BYTES), ())
+        starts = (0, 0)
+        if isinstance(self.epilogue, Finish):
+            plain = Finish(Result(DType.INT32), None, ())
+            return Int8Kernel(
+                (planes,), columns, (rows,), (), shape.channels, starts, plain, LINE_BYTES
+            )
+        inner = Loop(shape.channels, (size, 0), ())
+        bare = Epilogue(Result(DType.FLOAT32), None, ())
+        return ContractKernel(
+            (planes,), columns, (rows,), (inner,), starts, bare, PANEL, LINE_BYTES
+        )
+
+
+_STORED = {F32X4: DType.FLOAT32, I16X8: DType.INT16, I32X4: DType.INT32}
+
+
+def _plane_bytes(size: int, lanes: Type) -> int:
+    """From one plane of so many numbers to the next."""
+    return size * (lanes.lane_bits // 8) + LINE_BYTES
 
 
 @dataclass(frozen=True)
