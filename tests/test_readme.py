@@ -12,8 +12,8 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from edgesite.cli import app
-from edgesite.site.build import check
 from tests.site.models import classifier
+from tests.sites import pages_of
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -43,7 +43,7 @@ def test_the_demo_of_the_readme_is_one(tmp_path: Path, monkeypatch: pytest.Monke
     (folder / "labels.txt").write_text("rose\ntulip\ndaisy\niris\npoppy\n")
     Image.new("RGB", (640, 480), "red").save(folder / "examples" / "tulip.jpg")
 
-    (page,) = check(tmp_path / "site").pages
+    (page,) = pages_of(tmp_path / "site")
 
     assert (page.slug, page.title, len(page.examples)) == ("flowers", "Garden flowers", 1)
 

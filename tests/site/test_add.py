@@ -47,7 +47,7 @@ def test_what_is_added_has_no_problems(site: Path, data: bytes) -> None:
 
     checked = check(site)
 
-    assert [page.slug for page in checked.pages] == ["colours", "my-model"]
+    assert [page.slug for page in checked.demos] == ["colours", "my-model"]
 
 
 def test_shape_layout_and_labels_are_read(site: Path) -> None:
@@ -124,7 +124,7 @@ def test_sizes_may_be_given(site: Path) -> None:
 def test_names_that_yaml_or_the_site_would_misread_are_safe(site: Path, name: str) -> None:
     added(site, classifier(), f"{name}.onnx")
 
-    assert len(check(site).pages) == 2
+    assert len(check(site).demos) == 2
 
 
 def test_weights_in_other_files_come_along(site: Path) -> None:
@@ -143,7 +143,7 @@ def test_weights_in_other_files_come_along(site: Path) -> None:
     result = add_demo(site / "big" / "big.onnx", site)
 
     assert "big.data" in result.files
-    assert [page.slug for page in check(site).pages] == ["big", "colours"]
+    assert [page.slug for page in check(site).demos] == ["big", "colours"]
 
 
 def two_inputs() -> bytes:

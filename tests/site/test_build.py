@@ -15,11 +15,13 @@ from PIL import Image
 import edgesite
 from edgesite.errors import EdgesiteError, ProblemsError, VerificationError
 from edgesite.site import build as site_build
-from edgesite.site.build import Step, build, check
+from edgesite.site import stages
+from edgesite.site.build import build, check, made
 from edgesite.site.output import MARKER
+from edgesite.site.reports import Step
 from edgesite.verify import Reference
 from tests.site.models import classifier
-from tests.sites import contents, edit
+from tests.sites import contents, edit, finished_demos, pages_of
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +74,7 @@ def test_answers_are_those_of_pillow_and_onnxruntime(built: Path) -> None:
     scores = Reference(folder / "model.onnx").run({"image": values})["scores"][0].astype(float)
     expected = np.exp(scores) / np.exp(scores).sum()
 
-    example = check(built).pages[0].examples[1]
+    example = pages_of(built)[0].examples[1]
 
     assert [answer.label for answer in example.answers] == ["green", "red", "blue"]
     np.testing.assert_allclose(
@@ -84,15 +86,15 @@ def test_a_second_build_compiles_and_compares_nothing(
     site: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("EDGESITE_CACHE")
-    first = check(site)
+    (first,) = finished_demos(site)
     monkeypatch.setattr(edgesite, "compile", refuse)
     monkeypatch.setattr(edgesite, "load", refuse)
     monkeypatch.setattr("edgesite.site.answers.verify", refuse)
 
-    second = check(site)
+    (second,) = finished_demos(site)
 
-    assert second.pages == first.pages
-    assert [report.cached for report in (*first.reports, *second.reports)] == [False, True]
+    assert second.page == first.page
+    assert (first.report.cached, second.report.cached) == (False, True)
 
 
 def refuse(*_: object, **__: object) -> None:
@@ -119,29 +121,29 @@ def test_a_change_of_words_renews_nothing(site: Path, demo: Path) -> None:
     checked = check(site)
 
     assert checked.reports[0].cached
-    assert checked.pages[0].body_markdown == "Other words."
+    assert pages_of(site)[0].body_markdown == "Other words."
 
 
 def test_a_change_of_activation_changes_the_answers(site: Path, demo: Path) -> None:
     check(site)
     edit(demo / "demo.yaml", "activation: softmax", "activation: none")
 
-    answers = check(site).pages[0].examples[0].answers
+    answers = pages_of(site)[0].examples[0].answers
 
     assert sum(answer.probability for answer in answers) != pytest.approx(1, abs=1e-3)
 
 
 def test_a_corrupt_cache_is_made_anew(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("EDGESITE_CACHE")
-    first = check(site)
+    _, first = made(site)
     for path in (site / ".edgesite-cache").rglob("*.*"):
         if path.is_file():
             path.write_bytes(b"corrupt")
 
-    second = check(site)
+    checked, second = made(site)
 
-    assert second.pages == first.pages
-    assert not second.reports[0].cached
+    assert second == first
+    assert not checked.reports[0].cached
 
 
 def test_a_site_without_a_writable_cache_builds(
@@ -149,7 +151,7 @@ def test_a_site_without_a_writable_cache_builds(
 ) -> None:
     monkeypatch.setenv("EDGESITE_CACHE", str(site / "edgesite.yaml" / "cache"))
 
-    assert len(check(site).pages) == 1
+    assert len(check(site).demos) == 1
 
 
 @pytest.mark.usefixtures("site")
@@ -192,9 +194,10 @@ def test_a_tolerance_may_be_granted(
 
 def test_a_needless_softmax_is_a_warning(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rows = np.array([[0.2, 0.3, 0.5], [0.1, 0.1, 0.8]], np.float32)
-    verified = site_build.verified
+    monkeypatch.delenv("EDGESITE_CACHE")
+    verified = stages.verified
     monkeypatch.setattr(
-        site_build,
+        stages,
         "verified",
         lambda *args: type(found := verified(*args))(found.proof, rows),
     )
@@ -222,7 +225,8 @@ def test_problems_of_all_demos_and_stages_come_together(site: Path, demo: Path) 
     ]
 
 
-def test_progress_is_told(site: Path) -> None:
+def test_progress_is_told(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("EDGESITE_CACHE")
     steps: list[Step] = []
 
     check(site, steps.append)
@@ -230,6 +234,8 @@ def test_progress_is_told(site: Path) -> None:
     assert [(step.stage, step.slug, step.done, step.total) for step in steps] == [
         ("compile", "colours", 0, 1),
         ("verify", "colours", 0, 1),
+        ("render", "colours", 0, 1),
+        ("done", "colours", 1, 1),
     ]
 
 

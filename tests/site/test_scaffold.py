@@ -17,14 +17,14 @@ from edgesite.site.build import check
 from edgesite.site.scaffold import new_site, title_of
 from edgesite.site.starter import colour_model, leaf, tomato
 from edgesite.verify import Reference
-from tests.sites import contents
+from tests.sites import contents, pages_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
 def test_a_new_site_has_no_problems_and_answers_rightly(site: Path) -> None:
-    page = check(site).pages[0]
+    page = pages_of(site)[0]
 
     assert [example.answers[0].label for example in page.examples] == ["red", "green"]
     assert [example.expected for example in page.examples] == ["red", "green"]

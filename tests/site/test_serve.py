@@ -10,6 +10,7 @@ import pytest
 
 import edgesite
 from edgesite.site import serve as serve_module
+from edgesite.site import source
 from edgesite.site.scaffold import new_site
 from edgesite.site.serve import LiveSite, said
 from edgesite.site.serve_problems import problems_of
@@ -113,12 +114,9 @@ def test_only_the_demo_with_a_change_is_read_again(
     shutil.copytree(demo, demo.parent / "second")
     live.rebuild([demo.parent / "second" / "demo.yaml"])
     read: list[Path] = []
-    load = serve_module.made.__globals__["load_site"].__globals__
-    original = load["load_demo"]
-    monkeypatch.setitem(
-        load,
-        "load_demo",
-        lambda folder, problems: read.append(folder) or original(folder, problems),
+    load = source.load_demo
+    monkeypatch.setattr(
+        source, "load_demo", lambda folder, problems: read.append(folder) or load(folder, problems)
     )
     edit(demo / "demo.yaml", "title: Red", "title: Blue, red")
 

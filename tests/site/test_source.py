@@ -8,27 +8,21 @@ from pathlib import Path
 import pytest
 
 from edgesite.errors import BuildError, EdgesiteError
+from edgesite.site.build import check
 from edgesite.site.problems import Problems
-from edgesite.site.source import SiteSource, load_site
-from tests.sites import edit
-
-
-def load(root: Path) -> SiteSource:
-    problems = Problems()
-    source = load_site(root, problems)
-    problems.raise_any()
-    return source
+from edgesite.site.source import load_site
+from tests.sites import demos_of, edit
 
 
 def failure(root: Path) -> list[str]:
     with pytest.raises(EdgesiteError) as caught:
-        load(root.relative_to(Path.cwd()))
+        check(root.relative_to(Path.cwd()))
     return str(caught.value).splitlines()
 
 
 def test_a_site_is_its_info_and_its_demos(site: Path) -> None:
-    source = load(site)
-    demo = source.demos[0]
+    source = load_site(site, Problems())
+    (demo,) = demos_of(site)
 
     assert (source.info.title, source.info.language) == ("Site", "en")
     assert "own device" in source.info.body_markdown
@@ -41,31 +35,31 @@ def test_demos_come_in_the_order_of_their_folders(site: Path, demo: Path) -> Non
     for name in ("zebra", "Apple"):
         shutil.copytree(demo, site / "demos" / name)
 
-    assert [demo.slug for demo in load(site).demos] == ["apple", "colours", "zebra"]
+    assert [demo.slug for demo in demos_of(site)] == ["apple", "colours", "zebra"]
 
 
 def test_folders_that_start_with_an_underscore_are_no_demos(site: Path) -> None:
     (site / "demos" / "_drafts").mkdir()
 
-    assert len(load(site).demos) == 1
+    assert len(demos_of(site)) == 1
 
 
 def test_a_slug_may_be_given(demo: Path, site: Path) -> None:
     edit(demo / "demo.yaml", "task:", "slug: rgb\ntask:")
 
-    assert load(site).demos[0].slug == "rgb"
+    assert demos_of(site)[0].slug == "rgb"
 
 
 def test_labels_may_be_inline(demo: Path, site: Path) -> None:
     edit(demo / "demo.yaml", "labels: labels.txt", "labels: [red, green, blue]")
 
-    assert load(site).demos[0].labels == ("red", "green", "blue")
+    assert demos_of(site)[0].labels == ("red", "green", "blue")
 
 
 def test_words_are_optional(demo: Path, site: Path) -> None:
     (demo / "index.md").unlink()
 
-    assert load(site).demos[0].body_markdown == ""
+    assert demos_of(site)[0].body_markdown == ""
 
 
 def test_captions_are_made_from_file_names(demo: Path, site: Path) -> None:
@@ -76,26 +70,26 @@ def test_captions_are_made_from_file_names(demo: Path, site: Path) -> None:
         "examples/t*.png",
     )
 
-    assert load(site).demos[0].pictures[0].caption == "Tabby cat 2"
+    assert demos_of(site)[0].pictures[0].caption == "Tabby cat 2"
 
 
 def test_a_picture_that_two_patterns_name_is_taken_once(demo: Path, site: Path) -> None:
     text = (demo / "demo.yaml").read_text().split("examples:")[0]
     (demo / "demo.yaml").write_text(f"{text}examples: [examples/leaf.png, examples/*.png]\n")
 
-    names = [picture.name for picture in load(site).demos[0].pictures]
+    names = [picture.name for picture in demos_of(site)[0].pictures]
 
     assert names == ["leaf.png", "tomato.png"]
 
 
 def test_a_folder_without_the_file_is_no_site(tmp_path: Path) -> None:
     with pytest.raises(BuildError, match=r"has no edgesite.yaml; give the folder of a site, or"):
-        load(tmp_path)
+        check(tmp_path)
 
 
 def test_a_folder_that_is_not_there_is_no_site(tmp_path: Path) -> None:
     with pytest.raises(BuildError, match=r"nowhere: no such folder; `edgesite new SITE` makes"):
-        load(tmp_path / "nowhere")
+        check(tmp_path / "nowhere")
 
 
 def test_a_site_without_demos_says_how_to_add_one(site: Path, demo: Path) -> None:

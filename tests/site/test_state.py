@@ -10,7 +10,7 @@ from onnx import TensorProto, helper
 from edgesite.errors import ConfigError
 from edgesite.site.build import check
 from tests.site.models import graph_of
-from tests.sites import edit
+from tests.sites import edit, pages_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,7 +37,7 @@ def averaging(demo: Path) -> Path:
 def test_a_state_is_neither_the_picture_nor_the_answer(averaging: Path, site: Path) -> None:
     edit(averaging, "labels: labels.txt", "state: {present: past}\nlabels: labels.txt")
 
-    (page,) = check(site).pages
+    (page,) = pages_of(site)
 
     assert [info["name"] for info in page.manifest["inputs"]] == ["image"]
     assert [info["output"] for info in page.manifest["state"]] == ["present"]

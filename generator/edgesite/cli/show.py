@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from edgesite.errors import EdgesiteError, InternalError, ProblemsError
+from edgesite.site.reports import DONE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from edgesite.site.build import Progress, Step
+    from edgesite.site.reports import Progress, Step
 
 
 @contextmanager
@@ -93,6 +94,8 @@ def progress(as_json: bool) -> Iterator[Progress | None]:
 
 def said(step: Step) -> str:
     """A step of a build, in a line."""
+    if step.stage == DONE:
+        return f"{step.slug}: made, {step.done} of {step.total}"
     return f"{step.slug}: {step.stage}" if step.slug else step.stage
 
 

@@ -26,7 +26,7 @@ from edgesite.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from edgesite.site.build import PageReport
+    from edgesite.site.reports import PageReport
 
 
 @app.command(

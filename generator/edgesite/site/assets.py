@@ -78,6 +78,11 @@ class Assets:
             )
         return cls(_Prebuilt(bundles_folder()), rules)
 
+    @property
+    def stamp(self) -> str:
+        """A hash of all that the bundles are made from."""
+        return key_of(self._source.stamp, self._own_rules)
+
     def page(self, inputs: Collection[str]) -> Asset:
         """Give the script of a demo page that offers at least these ways to give a picture."""
         return self._needed("page", inputs)
@@ -200,6 +205,10 @@ def _asset(file: str, data: bytes) -> Asset:
 
 
 class _Source(Protocol):
+    @property
+    def stamp(self) -> str:
+        """A hash of all sources."""
+
     def bundle(self, name: str, switches: frozenset[str]) -> tuple[str, bytes] | None:
         """File name and content of a bundle with at least these switches on."""
 
@@ -212,6 +221,11 @@ class _Prebuilt:
 
     def __str__(self) -> str:
         return str(self.folder)
+
+    @property
+    def stamp(self) -> str:
+        """The same for all: bundles are a part of edgesite's own hash."""
+        return "prebuilt"
 
     def bundle(self, name: str, switches: frozenset[str]) -> tuple[str, bytes] | None:
         """Read the bundle."""
@@ -252,11 +266,20 @@ class _Fresh:
         command = [entry["source"], *table["options"], *defines]
         if self.cache is None:
             return file, self._made(command)
-        program = self.esbuild.resolve()
-        stamp = [str(program), program.stat().st_mtime_ns, program.stat().st_size]
-        key = key_of("bundle", command, stamp, self._sources[entry["suffix"] == ".css"])
+        key = key_of("bundle", command, self._program, self._sources[entry["suffix"] == ".css"])
         made = self.cache.kept(key, lambda: {"bundle": self._made(command)})
         return file, made["bundle"]
+
+    @property
+    def stamp(self) -> str:
+        """A hash of every source, and of the program."""
+        table = self._file("bundle.json").read_bytes()
+        return key_of(self._program, table, self._sources[True], self._sources[False])
+
+    @property
+    def _program(self) -> list[str | int]:
+        program = self.esbuild.resolve()
+        return [str(program), program.stat().st_mtime_ns, program.stat().st_size]
 
     @property
     def _folders(self) -> list[Path]:

@@ -1,153 +1,155 @@
 """A site's folder in, a folder of pages out: the whole path in a few readable functions.
 
 Everything is checked before anything is written, and all problems of all demos are raised
-together. Nothing here prints: progress is told to a function.
+together. Nothing here prints: progress is told to a function. What reads and makes demos is
+imported when one has changed.
 """
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from edgesite.site.answers import answers, doubts, verified
-from edgesite.site.assets import Assets
-from edgesite.site.cache import Cache
-from edgesite.site.compiled import compiled
-from edgesite.site.demo import DemoPage, Example
-from edgesite.site.fit import fit
+from edgesite.errors import ConfigError, EdgesiteError
+from edgesite.site.cache import Cache, digest, key_of
+from edgesite.site.hooks import has_hooks
+from edgesite.site.made import MadeDemo, known
 from edgesite.site.output import check_output, write_output
-from edgesite.site.page import Size
+from edgesite.site.pieces import LostError, Piece, Pieces
 from edgesite.site.problems import Problems
-from edgesite.site.render import render_site
-from edgesite.site.single import single_file
-from edgesite.site.source import load_site
-from edgesite.targets.artifacts import described
-from edgesite.tasks.classification import Classification, probabilities
+from edgesite.site.reports import DONE, Report, Step, silent
+from edgesite.site.unchanged import Whole, key_of_site, recall, remember
+from edgesite.site.wording import shown
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-    from edgesite.site.answers import Verified
-    from edgesite.site.articles import Article
-    from edgesite.site.compiled import Compiled
-    from edgesite.site.demo import Proof, SiteInfo
-    from edgesite.site.fit import Fit
-    from edgesite.site.render import RenderedDemo
-    from edgesite.site.source import DemoSource
+    from edgesite.site.demo import SiteInfo
+    from edgesite.site.frame import Frame
+    from edgesite.site.made import Outcome
+    from edgesite.site.reports import PageReport, Progress
+    from edgesite.site.workers import Told
 
-
-@dataclass(frozen=True)
-class Step:
-    """What a build is about to do."""
-
-    stage: str
-    """compile, verify, render or write."""
-
-    slug: str | None
-    """The demo it is about; None for what is about the whole site."""
-
-    done: int
-    total: int
-    """Demos finished and demos in all."""
-
-
-Progress = Callable[[Step], None]
-
-
-@dataclass(frozen=True)
-class PageReport:
-    """What became of a demo."""
-
-    slug: str
-    title: str
-    code_bytes: int
-    """The larger of the two modules."""
-
-    code_gzip_bytes: int
-    weights_bytes: int
-    examples: int
-    proof: Proof
-    cached: bool
-    """Whether the model was compiled by an earlier build."""
-
-    elapsed_ms: float
+_NAMES = "files.json"
+"""In the cache: the names of files, and their hashes."""
 
 
 @dataclass(frozen=True)
 class Checked:
-    """A site without problems: all that its pages are rendered from."""
+    """A site without problems: its demos as they are shipped, and what is around them."""
 
-    info: SiteInfo
-    theme: Path | None
-    articles: tuple[Article, ...]
-    pages: tuple[DemoPage, ...]
-    reports: tuple[PageReport, ...]
-    warnings: tuple[str, ...]
+    frame: Frame
+    demos: tuple[MadeDemo, ...]
+    """In the order of their folders' names."""
 
+    @property
+    def info(self) -> SiteInfo:
+        """What every page shares."""
+        return self.frame.info
 
-@dataclass(frozen=True)
-class Report:
-    """What a build wrote."""
+    @property
+    def shows(self) -> Mapping[str, str]:
+        """What words around the demos show or link to, below the site's folder, by hash."""
+        return {
+            folder + file.name: digest(file.data)
+            for folder, files in (
+                ("", self.info.attachments),
+                *((article.folder, article.attachments) for article in self.frame.articles),
+            )
+            for file in files
+        }
 
-    out: Path
-    pages: tuple[PageReport, ...]
-    warnings: tuple[str, ...]
-    files: int
-    size_bytes: int
-    elapsed_ms: float
+    @property
+    def reports(self) -> tuple[PageReport, ...]:
+        """What became of each demo."""
+        return tuple(demo.report for demo in self.demos)
 
-
-@dataclass(frozen=True)
-class Finished:
-    """A demo that is compiled and compared."""
-
-    page: DemoPage
-    report: PageReport
-    warnings: tuple[str, ...]
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What need not be an error."""
+        return tuple(warning for demo in self.demos for warning in demo.warnings)
 
 
 @dataclass
 class Memory:
-    """What earlier builds of the same process made, so that the next makes what changed alone."""
+    """The demos that the same process made before: what has not changed is not looked at again."""
 
-    sources: dict[Path, DemoSource] = field(default_factory=dict)
-    """By folder; only what has no problems."""
-
-    finished: dict[Path, Finished] = field(default_factory=dict)
-    rendered: dict[str, RenderedDemo] = field(default_factory=dict)
+    demos: dict[Path, MadeDemo] = field(default_factory=dict)
+    frame: Frame | None = None
+    """That they were made in."""
 
     def forget(self, folder: Path) -> None:
-        """Read a demo's folder anew: something in it has changed."""
-        self.sources.pop(folder, None)
-        self.finished.pop(folder, None)
+        """Make a demo anew: something in its folder has changed."""
+        self.demos.pop(folder, None)
+
+    def within(self, frame: Frame) -> dict[Path, MadeDemo]:
+        """The demos that still hold."""
+        if self.frame != frame:
+            self.demos.clear()
+            self.frame = frame
+        return self.demos
 
 
 def build(
-    root: Path, out: Path, progress: Progress | None = None, *, single: bool = False
+    root: Path,
+    out: Path,
+    progress: Progress | None = None,
+    *,
+    single: bool = False,
+    workers: int = 1,
 ) -> Report:
     """Build the site in root into out, which is replaced as a whole.
 
     single: write one page per demo, with everything inside, in place of a site.
+    workers: how many processes may share the work, if there is enough of it.
     Raises the only problem or ProblemsError; out is then as it was.
     """
-    started, tell = time.perf_counter(), progress or _silent
     check_output(out, root)
-    site, files = made(root, progress, offline=False if single else None)
-    if single:
-        files = {f"{page.slug}.html": single_file(page.slug, files) for page in site.pages}
-    tell(Step("write", None, len(site.pages), len(site.pages)))
-    write_output(out, files)
+    try:
+        return _build(root, out, progress or silent, single, workers)
+    except LostError:  # something in the cache was damaged, or was deleted meanwhile
+        return _build(root, out, progress or silent, single, workers)
+
+
+def _build(root: Path, out: Path, tell: Progress, single: bool, workers: int) -> Report:
+    started = time.perf_counter()
+    whole = _single(root, tell, workers) if single else _whole(root, tell, workers)
+    tell(Step("write", None, len(whole.reports), len(whole.reports)))
+    write_output(out, whole.files)
     Cache.of_site(root).prune_daily()
     return Report(
         out=out,
-        pages=site.reports,
-        warnings=site.warnings,
-        files=len(files),
-        size_bytes=sum(map(len, files.values())),
-        elapsed_ms=_since(started),
+        pages=whole.reports,
+        warnings=whole.warnings,
+        files=len(whole.files),
+        size_bytes=whole.files.size_bytes,
+        elapsed_ms=(time.perf_counter() - started) * 1000,
     )
+
+
+def _whole(root: Path, tell: Progress, workers: int) -> Whole:
+    """The site, as it was if nothing has changed."""
+    cache = Cache.of_site(root)
+    key = key_of_site(root, cache)
+    if not has_hooks() and (whole := recall(root, key, cache)):
+        return whole
+    site, files = made(root, tell, workers=workers)
+    whole = Whole(files, site.reports, site.warnings)
+    if site.frame.keeps and key == key_of_site(root, cache):  # else something was edited meanwhile
+        remember(root, key, whole, site.shows, cache)
+    return whole
+
+
+def _single(root: Path, tell: Progress, workers: int) -> Whole:
+    """A page per demo with everything inside."""
+    from edgesite.site.single import single_file
+
+    site, files = made(root, tell, offline=False, workers=workers)
+    pages = {f"{demo.slug}.html": single_file(demo.slug, files) for demo in site.demos}
+    return Whole(Pieces(pages), site.reports, site.warnings)
 
 
 def made(
@@ -156,140 +158,109 @@ def made(
     memory: Memory | None = None,
     *,
     offline: bool | None = None,
-) -> tuple[Checked, dict[str, bytes]]:
+    workers: int = 1,
+) -> tuple[Checked, Pieces]:
     """Build a site without writing it: what is known of it, and every file by POSIX path.
 
     offline: False leaves the service worker out, whatever the site says.
     Raises the only problem or ProblemsError.
     """
-    tell, cache = progress or _silent, Cache.of_site(root)
-    site = check(root, progress, memory)
-    # An author who goes on editing must not be shown what a service worker has kept.
-    keeps = memory is None and offline is None
-    info = site.info if keeps else replace(site.info, offline=False)
-    tell(Step("render", None, len(site.pages), len(site.pages)))
-    assets, earlier = Assets.load(site.theme, cache), None if memory is None else memory.rendered
-    files = render_site(info, site.pages, assets, site.theme, cache, earlier, site.articles)
-    return site, files
+    site = check(root, progress, memory, offline=offline, workers=workers)
+    demos = Pieces({name: part for demo in site.demos for name, part in demo.files.parts.items()})
+    return site, demos | _around(site, demos, Cache.of_site(root))
 
 
-def check(root: Path, progress: Progress | None = None, memory: Memory | None = None) -> Checked:
-    """Do all that a build does but render and write.
+def check(
+    root: Path,
+    progress: Progress | None = None,
+    memory: Memory | None = None,
+    *,
+    offline: bool | None = None,
+    workers: int = 1,
+) -> Checked:
+    """Do all that a build does for the demos, and write nothing but the cache.
 
     Raises the only problem, or ProblemsError with every problem of every demo.
     """
-    tell, problems, cache = progress or _silent, Problems(), Cache.of_site(root)
-    memory = memory or Memory()
-    site = load_site(root, problems, memory.sources)
-    demos: list[Finished] = []
-    for number, demo in enumerate(site.demos):
+    from edgesite.site.frame import Frame
+    from edgesite.site.source import load_site
+    from edgesite.site.workers import made_by
 
-        def at(stage: str, slug: str = demo.slug, number: int = number) -> None:
-            tell(Step(stage, slug, number, len(site.demos)))
-
-        with problems.gathered():
-            finished = memory.finished.get(demo.folder) or _finish(demo, cache, problems, at)
-            if finished:
-                memory.finished[demo.folder] = finished
-                demos.append(finished)
+    problems, cache = Problems(), Cache.of_site(root)
+    site = load_site(root, problems)
+    # An author who goes on editing must not be shown what a service worker has kept.
+    keeps = memory is None and offline is None
+    info = site.info if keeps else replace(site.info, offline=False)
+    try:
+        frame = Frame.of(site, info, cache)
+    except EdgesiteError as error:
+        problems.add(error)
+        problems.raise_any()
+        raise
+    found = {} if memory is None else memory.within(frame)
+    outcomes: dict[Path, Outcome | None] = {
+        folder: found.get(folder) or known(frame, folder) for folder in site.folders
+    }
+    missing = [folder for folder, outcome in outcomes.items() if outcome is None]
+    outcomes |= made_by(workers, frame, missing, _counted(progress or silent, outcomes))
+    demos = []
+    for folder, outcome in outcomes.items():
+        if isinstance(outcome, MadeDemo):
+            demo = outcome if memory is None else outcome.held()
+            found[folder] = demo
+            demos.append(demo)
+        for problem in outcome if isinstance(outcome, tuple) else ():
+            problems.add(problem)
+    _refuse_equal_slugs(demos, problems)
     problems.raise_any()
-    return Checked(
-        info=site.info,
-        theme=site.theme,
-        articles=site.articles,
-        pages=tuple(demo.page for demo in demos),
-        reports=tuple(demo.report for demo in demos),
-        warnings=tuple(warning for demo in demos for warning in demo.warnings),
-    )
+    return Checked(frame, tuple(demos))
 
 
-def _finish(
-    demo: DemoSource, cache: Cache, problems: Problems, at: Callable[[str], None]
-) -> Finished | None:
-    """Compile a demo and compare it; None where it does not fit its model, which is noted."""
-    started = time.perf_counter()
-    at("compile")
-    model = compiled(demo, cache)
-    how = fit(demo, model.manifest, problems)
-    if how is None:
-        return None
-    at("verify")
-    facts = verified(demo, model, how, cache)
-    report = _report(demo, model, facts, cache, _since(started))
-    return Finished(_page(demo, model, how, facts), report, tuple(doubts(demo, facts.scores)))
+def _around(site: Checked, demos: Pieces, cache: Cache) -> Pieces:
+    """The index, pages of words, and all else that is not a demo's."""
+    rows = [demo.row for demo in site.demos]
+    table = {name: demos.digest(name) for name in demos}
+
+    def render() -> dict[str, bytes]:
+        from edgesite.site.made import workshop
+        from edgesite.site.render import render_around
+
+        files = render_around(workshop(site.frame), rows, demos)
+        names = {name: digest(data) for name, data in files.items()}
+        return {names[name]: data for name, data in files.items()} | {
+            _NAMES: json.dumps(names).encode()
+        }
+
+    key = key_of("around", site.frame.key, rows, table)
+    kept = cache.kept(key, render) if site.frame.keeps else render()
+    parts: dict[str, bytes | Piece] = {}
+    for name, hashed in json.loads(kept[_NAMES]).items():
+        place = cache.noted.get(hashed)
+        size = len(kept[hashed])
+        parts[name] = Piece(place, hashed, size, is_cached=True) if place else kept[hashed]
+    return Pieces(parts)
 
 
-def _page(demo: DemoSource, model: Compiled, how: Fit, facts: Verified) -> DemoPage:
-    config = demo.config
-    task = Classification(
-        input=how.input,
-        output=how.output,
-        activation=config.output.activation,
-        labels=demo.labels,
-    )
-    return DemoPage(
-        slug=demo.slug,
-        title=config.title,
-        description=config.description,
-        task=config.task,
-        labels=demo.labels,
-        input=how.input,
-        output=how.output,
-        activation=config.output.activation,
-        top=min(config.output.top, how.classes),
-        threshold=config.output.threshold,
-        inputs_enabled=tuple(config.inputs),
-        body_markdown=demo.body_markdown,
-        examples=_examples(demo, facts),
-        proof=facts.proof,
-        manifest=model.manifest.model_dump(mode="json"),
-        files={**model.files, **described(model.manifest.model_copy(update={"task": task}))},
-        accent=config.accent,
-        attachments=demo.attachments,
-    )
+def _counted(tell: Progress, outcomes: Mapping[Path, Outcome | None]) -> Told:
+    """Tell of stages with the number of demos that are done."""
+    total, done = len(outcomes), sum(outcome is not None for outcome in outcomes.values())
+
+    def told(name: str, stage: str) -> None:
+        nonlocal done
+        done += stage == DONE
+        tell(Step(stage, name, done, total))
+
+    return told
 
 
-def _examples(demo: DemoSource, facts: Verified) -> tuple[Example, ...]:
-    output = demo.config.output
-    rows = probabilities(facts.scores, output.activation)
-    return tuple(
-        Example(
-            name=picture.name,
-            caption=picture.caption,
-            source=picture.path,
-            image=picture.data,
-            media_type=picture.media_type,
-            width=picture.width,
-            height=picture.height,
-            expected=picture.expected,
-            answers=answers(row, demo.labels, output.top, output.threshold),
-        )
-        for picture, row in zip(demo.pictures, rows, strict=True)
-    )
-
-
-def _report(
-    demo: DemoSource, model: Compiled, facts: Verified, cache: Cache, elapsed_ms: float
-) -> PageReport:
-    modules = [model.files[module.file] for module in model.manifest.modules.values()]
-    code = max(modules, key=len)
-    return PageReport(
-        slug=demo.slug,
-        title=demo.config.title,
-        code_bytes=len(code),
-        code_gzip_bytes=Size.of(code, cache).gzip,
-        weights_bytes=model.manifest.weights.size_bytes,
-        examples=len(demo.pictures),
-        proof=facts.proof,
-        cached=model.cached,
-        elapsed_ms=elapsed_ms,
-    )
-
-
-def _since(started: float) -> float:
-    """Milliseconds."""
-    return (time.perf_counter() - started) * 1000
-
-
-def _silent(step: Step) -> None:
-    """Tell nobody."""
+def _refuse_equal_slugs(demos: Iterable[MadeDemo], problems: Problems) -> None:
+    first: dict[str, MadeDemo] = {}
+    for demo in demos:
+        other = first.setdefault(demo.slug, demo)
+        if other is not demo:
+            problems.add(
+                ConfigError(
+                    f'{demo.slug_where}: slug: "{demo.slug}" is also the address of '
+                    f"{shown(other.folder)}; give one of them another slug"
+                )
+            )

@@ -28,6 +28,20 @@ FOLDER = ".edgesite-cache"
 TOOLS = ("edgesite", "onnx", "numpy")
 """The packages whose versions decide what is compiled."""
 
+PAGE_TOOLS = (
+    "jinja2",
+    "latex2mathml",
+    "markdown",
+    "nh3",
+    "onnxruntime",
+    "pillow",
+    "pydantic",
+    "pygments",
+    "pyyaml",
+    "wasmtime",
+)
+"""Those that decide in addition how pages come out, and what is said of them."""
+
 
 LIMIT_BYTES = 4_000_000_000
 """Above this a build forgets what was not used for longest; EDGESITE_CACHE_LIMIT, in MB."""
@@ -53,6 +67,8 @@ class Cache:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.noted: dict[str, Path] = {}
+        """Where the files lie that were got or put, by hash."""
 
     @classmethod
     def of_site(cls, root: Path) -> Cache:
@@ -75,9 +91,14 @@ class Cache:
             return None
         if not sound:
             return None
+        self.noted |= {index[name]: folder / name for name in index}
+        self.touch(folder)
+        return files
+
+    def touch(self, folder: Path) -> None:
+        """Note that an entry is in use, so that it is among the last to be forgotten."""
         with suppress(OSError):  # a cache that may only be read is one all the same
             os.utime(folder / INDEX)
-        return files
 
     def kept(self, key: str, make: Callable[[], Mapping[str, bytes]]) -> Mapping[str, bytes]:
         """The files of an entry, which is made and kept where there is none."""
@@ -88,24 +109,28 @@ class Cache:
         self.put(key, made)
         return made
 
-    def put(self, key: str, files: Mapping[str, bytes]) -> None:
-        """Keep files under a key; without effect where the folder cannot be written."""
+    def put(self, key: str, files: Mapping[str, bytes]) -> bool:
+        """Keep files under a key; whether they are there then, as the folder may be read-only."""
         target = self.path(key)
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             self._mark()
             staging = Path(tempfile.mkdtemp(prefix=".new-", dir=target.parent))
         except OSError:
-            return
+            return False
         try:
             index = {name: digest(data) for name, data in sorted(files.items())}
             for name, data in files.items():
                 (staging / name).write_bytes(data)
             (staging / INDEX).write_text(json.dumps(index), encoding="utf-8")
-            shutil.rmtree(target, ignore_errors=True)
+            if target.exists() and self.get(key) != files:
+                self.remove(target)
             staging.rename(target)
         except OSError:  # another build was first, or the disk is full
             shutil.rmtree(staging, ignore_errors=True)
+            return self.get(key) == files
+        self.noted |= {hashed: target / name for name, hashed in index.items()}
+        return True
 
     def entries(self) -> list[Entry]:
         """All that is kept, what was not used for longest first."""
@@ -127,7 +152,7 @@ class Cache:
         total, forgotten = sum(entry.size_bytes for entry in entries), 0
         while total > limit_bytes:
             total -= entries[forgotten].size_bytes
-            self._remove(entries[forgotten].folder)
+            self.remove(entries[forgotten].folder)
             forgotten += 1
         return tuple(entries[:forgotten])
 
@@ -149,7 +174,7 @@ class Cache:
                 if time.time() - draft.stat().st_mtime > _LEFTOVER_S:
                     shutil.rmtree(draft)
 
-    def _remove(self, folder: Path) -> None:
+    def remove(self, folder: Path) -> None:
         """Take an entry away by one rename, so that no build finds half of it."""
         with suppress(OSError):
             aside = Path(tempfile.mkdtemp(prefix=".old-", dir=folder.parent))
@@ -182,8 +207,17 @@ def key_of(*parts: bytes | str | object) -> str:
 
 @cache
 def version(package: str) -> str:
-    """The version of a package, which a process looks up once."""
-    return metadata.version(package)
+    """The version of a package, which a process looks up once; "none" where it is not there."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "none"
+
+
+@cache
+def page_tools() -> str:
+    """A hash of all tools that pages are made with."""
+    return key_of(tool_hash(), [f"{name} {version(name)}" for name in PAGE_TOOLS])
 
 
 @cache

@@ -22,6 +22,11 @@ if TYPE_CHECKING:
 GROUP = "edgesite.hooks"
 
 
+def has_hooks() -> bool:
+    """Whether any package has some."""
+    return bool(entry_points(group=GROUP))
+
+
 @dataclass(frozen=True)
 class Hooks:
     """Those of all installed packages, in the order of their names."""

@@ -6,7 +6,6 @@ it. A site without `offline` has a worker all the same, which removes that of an
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 import re
@@ -17,10 +16,9 @@ from PIL import Image, ImageDraw
 from edgesite.site.looks import LOOKS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from edgesite.site.assets import Assets
     from edgesite.site.demo import SiteInfo
+    from edgesite.site.pieces import Pieces
 
 WORKER = "sw.js"
 MANIFEST = "site.webmanifest"
@@ -34,15 +32,14 @@ _LATER = re.compile(r"(.*\.(wasm|bin|onnx))|([^/]+/examples/.*)")
 _NEVER = ("404.html",)
 
 
-def offline_files(files: Mapping[str, bytes], site: SiteInfo, assets: Assets) -> dict[str, bytes]:
+def offline_files(files: Pieces, site: SiteInfo, assets: Assets) -> dict[str, bytes]:
     """Make what is added to a site's files, by path."""
     if not site.offline:
         return {WORKER: assets.farewell.data}
     added = {MANIFEST: _manifest(site), **_icons(site)}
+    everything = files | added
     table = {
-        path: hashlib.sha256(data).hexdigest()[:DIGITS]
-        for path, data in sorted({**files, **added}.items())
-        if path not in _NEVER
+        path: everything.digest(path)[:DIGITS] for path in sorted(everything) if path not in _NEVER
     }
     full = site.offline == "full"
     shell = [path for path in table if full or not _LATER.fullmatch(path)]

@@ -6,6 +6,7 @@ there. Whatever goes wrong before leaves the old folder as it was.
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 import time
@@ -14,10 +15,12 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from edgesite.errors import BuildError, InternalError
+from edgesite.site.cache import digest
+from edgesite.site.pieces import Pieces
 from edgesite.site.wording import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 MARKER = ".edgesite"
 _LEFTOVER_S = 3600.0
@@ -62,15 +65,19 @@ def write_output(out: Path, files: Mapping[str, bytes]) -> None:
     """
     target = out.resolve()
     # The marker comes first, so that what a killed build leaves can be told to be ours.
-    files = {MARKER: NOTICE.encode(), **files}
-    if _holds(target, files):  # looking is far quicker than writing anew and deleting the old
+    whole = Pieces({MARKER: NOTICE.encode()}) | files
+    paths = {name: _checked(name) for name in whole}
+    found = dict(_found(target))
+    same = {name for name in paths if _holds(found.get(name), whole, name)}
+    if len(same) == len(found) == len(whole):  # far quicker than to write anew and delete the old
         return
     staging = _staging(target, out)
     try:
-        for name, data in files.items():
-            path = staging / _checked(name)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(data)
+        for folder in {path.parent for path in paths.values()}:
+            (staging / folder).mkdir(parents=True, exist_ok=True)
+        for name, path in paths.items():
+            if not (name in same and _linked(target / path, staging / path)):
+                (staging / path).write_bytes(whole[name])
         staging.chmod(0o755)  # mkdtemp's folders are private, a web server's are not
         _swap(staging, target)
     except OSError as error:
@@ -79,19 +86,38 @@ def write_output(out: Path, files: Mapping[str, bytes]) -> None:
         _remove(staging)
 
 
-def _holds(folder: Path, files: Mapping[str, bytes]) -> bool:
-    """Whether a folder has these files and nothing else, not even an empty folder."""
-    folders = {parent for name in files for parent in PurePosixPath(name).parents}
-    expected = {*files, *(parent.as_posix() for parent in folders)} - {"."}
+def _found(folder: str | Path, prefix: str = "") -> Iterator[tuple[str, os.DirEntry[str] | None]]:
+    """All that is below a folder by POSIX path, folders that are empty included."""
     try:
-        if {path.relative_to(folder).as_posix() for path in folder.rglob("*")} != expected:
+        entries = list(os.scandir(folder))
+    except OSError:  # there is none
+        return
+    if prefix and not entries:
+        yield prefix, None
+    for entry in entries:
+        if entry.is_dir(follow_symlinks=False):
+            yield from _found(entry.path, f"{prefix}{entry.name}/")
+        else:
+            yield prefix + entry.name, entry
+
+
+def _holds(entry: os.DirEntry[str] | None, files: Pieces, name: str) -> bool:
+    """Whether a file is there already as it shall be."""
+    try:
+        if entry is None or entry.is_symlink() or entry.stat().st_size != files.size(name):
             return False
-        return all(
-            not (folder / name).is_symlink() and (folder / name).read_bytes() == data
-            for name, data in files.items()
-        )
-    except OSError:  # there is none, or not all of it can be read
+        return digest(Path(entry.path).read_bytes()) == files.digest(name)
+    except OSError:  # it cannot be read
         return False
+
+
+def _linked(old: Path, new: Path) -> bool:
+    """Give a file a second name, which costs nothing; False where the disk cannot."""
+    try:
+        new.hardlink_to(old)
+    except OSError:
+        return False
+    return True
 
 
 def _is_ours(folder: Path) -> bool:

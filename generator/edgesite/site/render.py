@@ -9,7 +9,7 @@ import base64
 import hashlib
 from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
@@ -20,6 +20,7 @@ from edgesite.site.articles import description, led_to_pages, sections
 from edgesite.site.assets import Asset
 from edgesite.site.attachments import sizes
 from edgesite.site.bars import bars
+from edgesite.site.cache import digest
 from edgesite.site.card import SIZE, card
 from edgesite.site.facts import demo_facts, site_facts
 from edgesite.site.hooks import Hooks
@@ -27,9 +28,10 @@ from edgesite.site.language import fill, find_language
 from edgesite.site.looks import LOOKS
 from edgesite.site.offline import offline_files
 from edgesite.site.page import Receipt, caption, page_data
+from edgesite.site.pieces import Pieces
 from edgesite.site.policy import WITH_LINKS, policy
 from edgesite.site.small import small_pictures
-from edgesite.site.templates import load_templates, rendered
+from edgesite.site.templates import Templates, load_templates, rendered
 from edgesite.site.words import Setting, to_html
 
 if TYPE_CHECKING:
@@ -57,79 +59,28 @@ _ICON = (
 class RenderedDemo:
     """The page of one demo and all files below it."""
 
-    made_of: tuple[object, ...]
-    """Everything it depends on."""
+    row: Mapping[str, Any]
+    """What the index of demos shows of it, as plain data."""
 
-    receipt: Receipt
     files: Mapping[str, bytes]
 
 
-def render_site(
-    site: SiteInfo,
-    demos: Sequence[DemoPage],
-    assets: Assets,
-    theme: Path | None = None,
-    cache: Cache | None = None,
-    earlier: dict[str, RenderedDemo] | None = None,
-    articles: Sequence[Article] = (),
-) -> dict[str, bytes]:
-    """Make every file of the site: POSIX paths below the output folder, and their bytes.
-
-    Templates come from theme/templates where the site has them, else from the stock theme.
-    Small pictures are kept in the cache. Pages are taken from `earlier`, by slug, as long as
-    they still hold, and put there.
-
-    Raises BuildError if a template cannot be rendered, or if a file that words refer to is named
-    like one that the site has itself.
-    """
-    kept = earlier if earlier is not None else {}
-    templates = load_templates(theme)
-    language = find_language(site.language, theme)
-    facts = site_facts(site, len(demos), language.figures)
-    shared = _Shared(
-        site, language, facts, assets, templates, cache, tuple(articles), Hooks.installed()
-    )
-    for demo in demos:
-        worker = assets.worker(_features(demo))
-        scripts = (assets.page(demo.inputs_enabled), worker, assets.tools, assets.offline)
-        pages = tuple(article.source for article in articles)
-        made_of = (demo, site, language, facts, pages, *scripts, assets.style(LOOKS[site.look]))
-        found = kept.get(demo.slug)
-        if found is None or found.made_of != (*made_of, templates):
-            renderer = _Renderer(shared)
-            receipt = renderer.demo(demo)
-            renderer.attach(f"{demo.slug}/", demo.attachments)
-            kept[demo.slug] = RenderedDemo((*made_of, templates), receipt, renderer.files)
-    for slug in kept.keys() - {demo.slug for demo in demos}:
-        del kept[slug]
-    renderer = _Renderer(shared)
-    renderer.index(demos, [kept[demo.slug].receipt for demo in demos])
-    renderer.missing()
-    for article in articles:
-        renderer.article(article)
-    for demo in demos:
-        renderer.files |= kept[demo.slug].files
-    renderer.attach("", site.attachments)
-    for article in articles:
-        renderer.attach(article.folder, article.attachments)
-    return renderer.files | offline_files(renderer.files, site, assets)
-
-
 @dataclass(frozen=True)
-class _Shared:
+class Workshop:
     """What every page of a site is made with."""
 
     site: SiteInfo
-    language: Language
-    facts: Facts
     assets: Assets
     templates: Templates
-    cache: Cache | None
-    articles: tuple[Article, ...]
+    language: Language
+    facts: Facts
     hooks: Hooks
+    articles: tuple[Article, ...] = ()
+    cache: Cache | None = None
 
     @cached_property
     def footer(self) -> Markup | None:
+        """What stands under every page."""
         return self.words(self.site.footer, "", ()) if self.site.footer else None
 
     def words(
@@ -150,23 +101,84 @@ class _Shared:
         return Markup(led_to_pages(to_html(markdown, setting), folder, sources))
 
 
+def render_site(
+    site: SiteInfo,
+    demos: Sequence[DemoPage],
+    assets: Assets,
+    theme: Path | None = None,
+    cache: Cache | None = None,
+    articles: Sequence[Article] = (),
+) -> dict[str, bytes]:
+    """Make every file of the site: POSIX paths below the output folder, and their bytes.
+
+    Templates come from theme/templates where the site has them, else from the stock theme.
+    Small pictures are kept in the cache.
+
+    Raises BuildError if a template cannot be rendered, or if a file that words refer to is named
+    like one that the site has itself.
+    """
+    language = find_language(site.language, theme)
+    facts, hooks = site_facts(site, len(demos), language.figures), Hooks.installed()
+    templates = load_templates(theme)
+    workshop = Workshop(site, assets, templates, language, facts, hooks, tuple(articles), cache)
+    pages = [render_demo(workshop, demo) for demo in demos]
+    files = {name: data for page in pages for name, data in page.files.items()}
+    return {**files, **render_around(workshop, [page.row for page in pages], Pieces(files))}
+
+
+def render_demo(workshop: Workshop, demo: DemoPage) -> RenderedDemo:
+    """Make the page of one demo and all files below it."""
+    renderer = _Renderer(workshop)
+    receipt = renderer.demo(demo)
+    renderer.attach(f"{demo.slug}/", demo.attachments)
+    row = {
+        "slug": demo.slug,
+        "title": demo.title,
+        "description": demo.description,
+        "picture": f"{demo.slug}/cover.webp" if demo.examples else None,
+        "bytes": receipt.total.gzip,
+    }
+    return RenderedDemo(row, renderer.files)
+
+
+def render_around(
+    workshop: Workshop, rows: Sequence[Mapping[str, Any]], demos: Pieces
+) -> dict[str, bytes]:
+    """Make all other files of a site: the index of demos, pages of words, the service worker.
+
+    rows, demos: what the index shows of the demos, and their files.
+    """
+    renderer = _Renderer(workshop, demos)
+    renderer.index(rows)
+    renderer.missing()
+    for article in workshop.articles:
+        renderer.article(article)
+    renderer.attach("", workshop.site.attachments)
+    for article in workshop.articles:
+        renderer.attach(article.folder, article.attachments)
+    everything = demos | renderer.files
+    return renderer.files | offline_files(everything, workshop.site, workshop.assets)
+
+
 class _Renderer:
     """Collects the files of a demo, or those of the site around the demos."""
 
-    def __init__(self, shared: _Shared) -> None:
-        self.shared = shared
-        self.site, self.assets, self.language = shared.site, shared.assets, shared.language
-        self.look = LOOKS[shared.site.look]
+    def __init__(self, workshop: Workshop, others: Pieces | None = None) -> None:
+        """Begin with no files; others: those that are made elsewhere."""
+        self.workshop = workshop
+        self.site, self.assets, self.language = workshop.site, workshop.assets, workshop.language
+        self.look = LOOKS[workshop.site.look]
+        self.others = others or Pieces({})
         self.files: dict[str, bytes] = {}
 
     def demo(self, demo: DemoPage) -> Receipt:
         """Add a demo's page and all files below it; its sizes are returned."""
         script = self.assets.page(demo.inputs_enabled)
         worker = self.assets.worker(_features(demo))
-        receipt = Receipt.of(demo, script, worker, self.shared.cache)
+        receipt = Receipt.of(demo, script, worker, self.workshop.cache)
         facts = demo_facts(demo, receipt, self.language.figures)
         first = demo.examples[0].answers if demo.examples else ()
-        pictures = small_pictures(demo, self.shared.cache)
+        pictures = small_pictures(demo, self.workshop.cache)
         self.files |= {f"{demo.slug}/{name}": data for name, data in pictures.items()}
         self.files |= {f"{demo.slug}/{name}": data for name, data in demo.files.items()}
         self._page(
@@ -180,7 +192,7 @@ class _Renderer:
             caption=partial(caption, language=self.language),
             first_bars=bars(demo, first, self.language),
             pixels=_pixels(demo.input, self.language),
-            words=self.shared.words(demo.body_markdown, f"{demo.slug}/", demo.attachments, facts),
+            words=self.workshop.words(demo.body_markdown, f"{demo.slug}/", demo.attachments, facts),
             data=page_data(
                 demo,
                 f"../assets/{self._asset(worker)}",
@@ -196,7 +208,9 @@ class _Renderer:
     def _card(self, demo: DemoPage) -> dict[str, object] | None:
         """Add the picture that stands for a page elsewhere, which takes an absolute address."""
         data = (
-            card(demo, self.language, self.look, self.shared.cache) if self.site.site_url else None
+            card(demo, self.language, self.look, self.workshop.cache)
+            if self.site.site_url
+            else None
         )
         if data is None:
             return None
@@ -204,18 +218,8 @@ class _Renderer:
         self.files[path] = data
         return {"url": f"{self.site.site_url}{path}", "width": SIZE[0], "height": SIZE[1]}
 
-    def index(self, demos: Sequence[DemoPage], receipts: Sequence[Receipt]) -> None:
+    def index(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Add the list of demos."""
-        rows = [
-            {
-                "slug": demo.slug,
-                "title": demo.title,
-                "description": demo.description,
-                "picture": f"{demo.slug}/cover.webp" if demo.examples else None,
-                "bytes": receipt.total.gzip,
-            }
-            for demo, receipt in zip(demos, receipts, strict=True)
-        ]
         script = self.assets.index
         self._page(
             "index.html",
@@ -223,14 +227,14 @@ class _Renderer:
             demos=rows,
             script=script and self._asset(script),
             style=self._asset(self._style(None)),
-            words=self.shared.words(self.site.body_markdown, "", self.site.attachments),
+            words=self.workshop.words(self.site.body_markdown, "", self.site.attachments),
         )
 
     def article(self, article: Article) -> None:
         """Add a page of words, with the way to the ones before and after it."""
-        articles = self.shared.articles
+        articles = self.workshop.articles
         at = articles.index(article)
-        words = self.shared.words(article.body_markdown, article.folder, article.attachments)
+        words = self.workshop.words(article.body_markdown, article.folder, article.attachments)
         self._page(
             article.path,
             "article.html",
@@ -246,11 +250,11 @@ class _Renderer:
     def missing(self) -> None:
         """Add the page for addresses that lead nowhere, which a server shows at any depth."""
         style = self._style(None).data.decode()
-        digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+        hashed = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
         self._page(
             "404.html",
             "404.html",
-            policy=policy({"style-src": f"'sha256-{digest}'"}),
+            policy=policy({"style-src": f"'sha256-{hashed}'"}),
             inline_style=Markup(style),
             home=self.site.site_url or "./",
             offline=None,
@@ -260,7 +264,8 @@ class _Renderer:
         """Add the files that words refer to, once all that pages are made of is there."""
         for attachment in attachments:
             path = folder + attachment.name
-            if self.files.setdefault(path, attachment.data) != attachment.data:
+            is_other = path in self.others and self.others.digest(path) != digest(attachment.data)
+            if is_other or self.files.setdefault(path, attachment.data) != attachment.data:
                 raise BuildError(
                     f"{attachment.where}: the page has a file of its own named "
                     f'"{attachment.name}"; give yours another name'
@@ -273,8 +278,8 @@ class _Renderer:
             "site": self.site,
             "say": self.language.say,
             "figures": self.language.figures,
-            "footer": self.shared.footer,
-            "articles": self.shared.articles,
+            "footer": self.workshop.footer,
+            "articles": self.workshop.articles,
             "version": __version__,
             "policy": policy({}),
             "icon": "data:image/svg+xml;base64," + base64.b64encode(_ICON.encode()).decode(),
@@ -284,9 +289,9 @@ class _Renderer:
             "canonical": self.site.site_url and self.site.site_url + url,
         }
         given = shared | context
-        self.shared.hooks.before(path, given)
-        page = rendered(self.shared.templates, template, given)
-        self.files[path] = self.shared.hooks.after(path, page).encode()
+        self.workshop.hooks.before(path, given)
+        page = rendered(self.workshop.templates, template, given)
+        self.files[path] = self.workshop.hooks.after(path, page).encode()
 
     def _asset(self, asset: Asset) -> str:
         self.files[f"assets/{asset.name}"] = asset.data

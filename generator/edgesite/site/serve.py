@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from html import escape
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -22,6 +22,7 @@ from edgesite.site.assets import Assets
 from edgesite.site.build import Memory, made
 from edgesite.site.cache import Cache
 from edgesite.site.config import SiteConfig
+from edgesite.site.pieces import LostError, Pieces
 from edgesite.site.serve_problems import Problem, problems_of
 from edgesite.site.source import DEMOS_FOLDER, SITE_FILE
 from edgesite.site.validate import load_config
@@ -30,7 +31,7 @@ from edgesite.site.wording import shown
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from edgesite.site.build import Progress
+    from edgesite.site.reports import Progress
 
 _PING_S = 5.0
 """How often a page that hears nothing is asked whether it is still there."""
@@ -68,7 +69,7 @@ class Change:
 class _State:
     """The site at a moment; replaced as a whole."""
 
-    files: Mapping[str, bytes] = field(default_factory=dict)
+    files: Pieces = field(default_factory=lambda: Pieces({}))
     hashes: Mapping[str, str] = field(default_factory=dict)
     """By page: everything that is loaded with it."""
 
@@ -87,11 +88,16 @@ class LiveSite:
         self._memory = Memory()
         self._state = _State()
         self._script = b""
+        self._building = threading.Lock()
         self._changed = threading.Condition()
         self._closed = False
 
     def rebuild(self, changed: Sequence[Path] = (), progress: Progress | None = None) -> Change:
         """Build what the changed files need; never raises for anything an author wrote."""
+        with self._building:
+            return self._rebuild(changed, progress)
+
+    def _rebuild(self, changed: Sequence[Path], progress: Progress | None) -> Change:
         started = time.perf_counter()
         for path in changed:
             self._forget(path)
@@ -100,7 +106,7 @@ class LiveSite:
             site, files = made(self.root, progress, self._memory if self._watched else None)
             if self._watched and (not self._script or any(p.suffix == ".ts" for p in changed)):
                 cache = Cache.of_site(self.root)
-                self._script = Assets.load(site.theme, cache).live.data
+                self._script = Assets.load(site.frame.theme, cache).live.data
             self.base = _path(site.info.site_url)
             state = _State(files, _hashes(files), (), is_ready=True)
             warnings = site.warnings
@@ -122,6 +128,14 @@ class LiveSite:
 
     def answer(self, path: str) -> tuple[bool, str, bytes]:
         """Whether a path is there; name and bytes of what to send. Waits for the first build."""
+        try:
+            return self._answer(path)
+        except LostError:  # somebody has cleared the cache, which most files lie in
+            self._memory.demos.clear()
+            self.rebuild()
+            return self._answer(path)
+
+    def _answer(self, path: str) -> tuple[bool, str, bytes]:
         with self._changed:
             self._changed.wait_for(lambda: self._state.is_ready or self._closed)
             state = self._state
@@ -194,19 +208,22 @@ def _path(site_url: str | None) -> str:
     return urlsplit(site_url or "/").path
 
 
-def _hashes(files: Mapping[str, bytes]) -> dict[str, str]:
+def _hashes(files: Pieces) -> dict[str, str]:
     """A hash for every page, of itself and of all it may load from its own folder."""
-    folders = {str(PurePosixPath(name).parent) for name in files if name.endswith("/index.html")}
-    totals = {name: hashlib.sha256(data) for name, data in files.items() if name.endswith(".html")}
-    for name, data in sorted(files.items()):
+    folders = {name.rpartition("/")[0] for name in files if name.endswith("/index.html")}
+    totals = {
+        name: hashlib.sha256(files.digest(name).encode())
+        for name in files
+        if name.endswith(".html")
+    }
+    for name in sorted(files):
         folder = name.partition("/")[0]
         if name in totals or folder == "assets":  # whose names tell what is in them
             continue
         page = f"{folder}/index.html" if folder in folders else "index.html"
-        digest = hashlib.sha256(name.encode() + data).digest()
         for reader in {page, "index.html"} if name.endswith("/cover.webp") else {page}:
             if reader in totals:
-                totals[reader].update(digest)
+                totals[reader].update(f"{name} {files.digest(name)}".encode())
     return {name: total.hexdigest()[:16] for name, total in totals.items()}
 
 

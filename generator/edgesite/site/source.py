@@ -54,48 +54,42 @@ class DemoSource:
     attachments: tuple[Attachment, ...] = ()
     """The files that the words show or link to."""
 
+    @property
+    def slug_where(self) -> str:
+        """Where the slug stands, for messages."""
+        return self.document.where(("slug",) if self.config.slug else ())
+
 
 @dataclass(frozen=True)
 class SiteSource:
-    """A site's folder."""
+    """A site's folder, its demos not yet read."""
 
     root: Path
     info: SiteInfo
-    demos: tuple[DemoSource, ...]
-    """Those that could be read, in the order of their folders' names."""
+    articles: tuple[Article, ...]
+    """Its pages of words, in the order of the navigation."""
+
+    folders: tuple[Path, ...]
+    """Those of its demos, in the order of their names."""
 
     theme: Path | None
     """The site's own theme folder."""
 
-    articles: tuple[Article, ...] = ()
-    """Its pages of words, in the order of the navigation."""
 
-
-def load_site(
-    root: Path, problems: Problems, known: dict[Path, DemoSource] | None = None
-) -> SiteSource:
-    """Read a site; what is wrong goes to problems, and the demos that are well are returned.
-
-    Demos are taken from `known`, by folder, where it has them, and put there.
+def load_site(root: Path, problems: Problems) -> SiteSource:
+    """Read what is around the demos of a site; what is wrong goes to problems.
 
     Raises BuildError where the folder is no site at all, or has no demos.
     """
     check_is_site(root)
-    known = {} if known is None else known
     info = SiteInfo("", "", "en", None, None, None, offline=False, body_markdown="")
     articles: tuple[Article, ...] = ()
     with problems.gathered():
         info, articles = _load_info(root, problems)
-    demos: list[DemoSource] = []
-    for folder in _demo_folders(root):
-        with problems.gathered():
-            demo = known.get(folder) or load_demo(folder, problems)
-            if demo:
-                known[folder] = demo
-                demos.append(demo)
-    _refuse_equal_slugs(demos, problems)
     theme = root / "theme"
-    return SiteSource(root, info, tuple(demos), theme if theme.is_dir() else None, articles)
+    return SiteSource(
+        root, info, articles, tuple(_demo_folders(root)), theme if theme.is_dir() else None
+    )
 
 
 def load_demo(folder: Path, problems: Problems) -> DemoSource | None:
@@ -227,17 +221,3 @@ def _labels(
     with problems.gathered():
         return tuple(read_labels(path)), f"{shown(path)}:1:1"
     return (), ""
-
-
-def _refuse_equal_slugs(demos: Iterable[DemoSource], problems: Problems) -> None:
-    first: dict[str, DemoSource] = {}
-    for demo in demos:
-        other = first.setdefault(demo.slug, demo)
-        if other is not demo:
-            where = demo.document.where(("slug",)) if demo.config.slug else demo.document.where()
-            problems.add(
-                ConfigError(
-                    f'{where}: slug: "{demo.slug}" is also the address of {shown(other.folder)}; '
-                    "give one of them another slug"
-                )
-            )

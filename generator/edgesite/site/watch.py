@@ -16,11 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from edgesite.site.folders import SITE_FOLDERS
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
-
-FOLDERS = ("demos", "docs", "theme")
-"""What is watched as a whole; of the site's own folder only the files in it are."""
 
 _QUIET_S = 0.008
 """Files must have been left alone this long: an editor writes a text at once."""
@@ -126,7 +125,7 @@ class Watcher:
 def _files(root: Path) -> Iterator[tuple[Path, tuple[int, int, int]]]:
     """The files of a site, with time, size and identity."""
     yield from _files_in(root, is_deep=False)
-    for name in FOLDERS:
+    for name in SITE_FOLDERS:
         yield from _files_in(root / name, is_deep=True)
 
 
@@ -174,7 +173,7 @@ class _Listener:
 
     def follow(self) -> None:
         """Listen to the folders that are there now."""
-        for folder in (self._root, *(self._root / name for name in FOLDERS)):
+        for folder in (self._root, *(self._root / name for name in SITE_FOLDERS)):
             try:
                 identity = folder.stat().st_ino
             except OSError:

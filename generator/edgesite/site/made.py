@@ -1,0 +1,224 @@
+"""One demo, from its folder to the files of its page: what the processes of a build do.
+
+What came of a demo is kept by the hash of its folder and of what all pages share, so that a demo
+in which nothing has changed costs a look at its files.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edgesite.errors import EdgesiteError, ProblemsError
+from edgesite.site.cache import digest, key_of
+from edgesite.site.folders import digests_below
+from edgesite.site.pieces import Piece, Pieces
+from edgesite.site.problems import Problems
+from edgesite.site.reports import PageReport
+from edgesite.site.wording import shown
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from edgesite.site.cache import Cache
+    from edgesite.site.frame import Frame
+    from edgesite.site.render import Workshop
+
+_RECORD = "made.json"
+
+_COUNT = b"site.demos"
+"""The fact by which words tell how many demos there are."""
+
+
+@dataclass(frozen=True)
+class MadeDemo:
+    """A demo whose page is there."""
+
+    folder: Path
+    slug: str
+    slug_where: str
+    """Where the slug stands, for messages."""
+
+    row: Mapping[str, Any]
+    """What the index of demos shows of it."""
+
+    report: PageReport
+    warnings: tuple[str, ...]
+    files: Pieces
+    """By POSIX path below the output folder."""
+
+    def held(self) -> MadeDemo:
+        """The same with all that lies in its folder in memory, as that may change."""
+        parts = {
+            name: part.read() if isinstance(part, Piece) and not part.is_cached else part
+            for name, part in self.files.parts.items()
+        }
+        return replace(self, files=Pieces(parts))
+
+
+Outcome = MadeDemo | tuple[EdgesiteError, ...]
+"""A demo, or what is wrong with it."""
+
+
+def known(frame: Frame, folder: Path) -> MadeDemo | None:
+    """A demo as an earlier build made it from the same files, if it is kept."""
+    if not frame.keeps:
+        return None
+    started, cache = time.perf_counter(), frame.cache
+    key = _key(frame, folder, digests_below(folder))
+    record = (cache.get(key) or {}).get(_RECORD)
+    made = record and _read(json.loads(record), folder, cache)
+    if not made:
+        return None
+    elapsed_ms = (time.perf_counter() - started) * 1000
+    return replace(made, report=replace(made.report, elapsed_ms=elapsed_ms))
+
+
+def make(frame: Frame, folder: Path, begun: Callable[[str, str], None] | None = None) -> Outcome:
+    """Make the page of a demo, and keep it; begun: is told folder name and stage."""
+    started, cache = time.perf_counter(), frame.cache
+    before = digests_below(folder)
+    try:
+        made = _made(frame, folder, cache, begun or _silent)
+    except ProblemsError as error:
+        return error.problems
+    except EdgesiteError as error:
+        return (error,)
+    # What was edited meanwhile must not be kept as what came of the files before.
+    if frame.keeps and digests_below(folder) == before:
+        made = _kept(made, before, cache, _key(frame, folder, before))
+    elapsed_ms = (time.perf_counter() - started) * 1000
+    return replace(made, report=replace(made.report, elapsed_ms=elapsed_ms))
+
+
+def _made(frame: Frame, folder: Path, cache: Cache, begun: Callable[[str, str], None]) -> MadeDemo:
+    from edgesite.site.render import render_demo
+    from edgesite.site.source import load_demo
+    from edgesite.site.stages import finish
+
+    problems, name = Problems(), folder.name
+    finished = None
+    with problems.gathered():
+        source = load_demo(folder, problems)
+        finished = source and finish(source, cache, problems, lambda stage: begun(name, stage))
+    problems.raise_any()
+    assert source  # else there was a problem
+    assert finished
+    begun(name, "render")
+    rendered = render_demo(replace(workshop(frame), cache=cache), finished.page)
+    return MadeDemo(
+        folder=folder,
+        slug=source.slug,
+        slug_where=source.slug_where,
+        row=rendered.row,
+        report=finished.report,
+        warnings=finished.warnings,
+        files=Pieces(rendered.files),
+    )
+
+
+@lru_cache(maxsize=1)
+def workshop(frame: Frame) -> Workshop:
+    """What pages are made with; scripts and styles are read once by a process."""
+    from edgesite.site.assets import Assets
+    from edgesite.site.facts import site_facts
+    from edgesite.site.hooks import Hooks
+    from edgesite.site.render import Workshop
+
+    return Workshop(
+        site=frame.info,
+        assets=Assets.load(frame.theme, frame.cache),
+        templates=frame.templates,
+        language=frame.language,
+        facts=site_facts(frame.info, frame.demos, frame.language.figures),
+        hooks=Hooks.installed(),
+        articles=frame.articles,
+        cache=frame.cache,
+    )
+
+
+def _silent(name: str, stage: str) -> None:
+    """Tell nobody."""
+
+
+def _key(frame: Frame, folder: Path, digests: Mapping[str, str]) -> str:
+    """A hash of all that a demo's page and warnings depend on.
+
+    Warnings name the folder as it is seen from here, its name may become the address, and words
+    may tell how many demos there are.
+    """
+    name = folder.resolve().name
+    count = frame.demos if _tells_count(frame, folder) else 0
+    return key_of("demo", frame.key, shown(folder), name, count, digests)
+
+
+def _tells_count(frame: Frame, folder: Path) -> bool:
+    try:
+        words = (folder / "index.md").read_bytes()
+    except OSError:
+        words = b""
+    return _COUNT in words or _COUNT in (frame.info.footer or "").encode()
+
+
+def _kept(made: MadeDemo, sources: Mapping[str, str], cache: Cache, key: str) -> MadeDemo:
+    """Keep a demo in the cache; files that lie there, or in its folder, stay where they are."""
+    lying = {hashed: made.folder / name for name, hashed in sources.items()} | cache.noted
+    hashes = {name: digest(data) for name, data in made.files.items()}
+    own = {hashes[name]: data for name, data in made.files.items() if hashes[name] not in lying}
+    lying |= {hashed: cache.path(key) / hashed for hashed in own}
+    pieces = {
+        name: Piece(
+            lying[hashed],
+            hashed,
+            made.files.size(name),
+            is_cached=lying[hashed].is_relative_to(cache.folder),
+        )
+        for name, hashed in hashes.items()
+    }
+    record = json.dumps(_plain(made, pieces, cache)).encode()
+    is_kept = cache.put(key, {**own, _RECORD: record})
+    return replace(made, files=Pieces(pieces)) if is_kept else made
+
+
+def _plain(made: MadeDemo, pieces: Mapping[str, Piece], cache: Cache) -> dict[str, Any]:
+    """A demo as JSON; files by their places below the cache or below the demo's folder."""
+    files = {}
+    for name, piece in pieces.items():
+        base = cache.folder if piece.is_cached else made.folder
+        place = piece.path.relative_to(base).as_posix()
+        files[name] = (piece.is_cached, place, piece.digest, piece.size_bytes)
+    return {
+        "slug": made.slug,
+        "slug_where": made.slug_where,
+        "row": made.row,
+        "report": made.report.plain(),
+        "warnings": made.warnings,
+        "files": files,
+    }
+
+
+def _read(plain: Mapping[str, Any], folder: Path, cache: Cache) -> MadeDemo | None:
+    """A demo from its record; None where one of its files is no longer there."""
+    files = {
+        name: Piece((cache.folder if is_cached else folder) / place, hashed, size, is_cached)
+        for name, (is_cached, place, hashed, size) in plain["files"].items()
+    }
+    if not all(piece.is_there() for piece in files.values()):
+        return None
+    for entry in {
+        cache.folder / place[:67] for is_cached, place, _, _ in plain["files"].values() if is_cached
+    }:
+        cache.touch(entry)
+    return MadeDemo(
+        folder=folder,
+        slug=plain["slug"],
+        slug_where=plain["slug_where"],
+        row=plain["row"],
+        report=PageReport.of(plain["report"]),
+        warnings=tuple(plain["warnings"]),
+        files=Pieces(files),
+    )

@@ -1,0 +1,181 @@
+"""Demos made in this process or by several: the same outcomes, in the order they were asked for.
+
+Processes share nothing but the cache. A demo is given to one when there is memory for it; where a
+process dies, as it does when memory runs out, its demo and those that wait are made again, one
+at a time.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import re
+import signal
+import threading
+from collections import deque
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager, suppress
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from edgesite.errors import BuildError
+from edgesite.site.folders import size_below
+from edgesite.site.made import make
+from edgesite.site.reports import DONE
+from edgesite.site.wording import shown
+
+if TYPE_CHECKING:
+    from edgesite.errors import EdgesiteError
+    from edgesite.site.frame import Frame
+    from edgesite.site.made import Outcome
+
+Told = Callable[[str, str], None]
+"""Is told the name of a demo's folder, and a stage that begins; DONE when it is made."""
+
+Job = TypeVar("Job")
+Result = TypeVar("Result")
+
+_ALONE_S = 0.15
+_PER_MEGABYTE_S = 0.6
+"""What a demo takes on one core, roughly: the two of this repository, measured."""
+
+_START_S = 1.0
+"""What processes must save before they are worth their start."""
+
+_WORKER_BYTES = 300_000_000
+_PER_MODEL_BYTE = 12
+"""What a process takes, and what it takes for each byte of a model: the graph, the constants on
+their way through the compiler, the module's memory and onnxruntime's."""
+
+_UNKNOWN_BYTES = 4_000_000_000
+"""Assumed to be free where the system does not say."""
+
+_MODULES = ["edgesite.site.stages", "edgesite.site.render", "onnxruntime", "wasmtime"]
+"""What every worker imports; where processes are forked from a server, once for all."""
+
+
+def made_by(workers: int, frame: Frame, folders: Sequence[Path], told: Told) -> dict[Path, Outcome]:
+    """Make demos, in at most so many processes where that is quicker."""
+    sizes = {folder: size_below(folder) for folder in folders}
+    if workers > 1 and _is_worth_it(sizes.values(), workers):
+        return _made_apart(min(workers, len(sizes)), frame, sizes, told)
+    outcomes = {}
+    for folder in folders:
+        outcomes[folder] = make(frame, folder, told)
+        told(folder.name, DONE)
+    return outcomes
+
+
+def spread(
+    executor: Executor,
+    function: Callable[[Job], Result],
+    needs: Mapping[Job, int],
+    most: int,
+    free_bytes: int,
+) -> Iterator[tuple[Job, Future[Result]]]:
+    """Let an executor do jobs, at most so many at once and within the memory; as they are done.
+
+    needs: the bytes that each job takes; the largest go first, and one always goes.
+    """
+    waiting = sorted(needs, key=lambda job: -needs[job])
+    running: dict[Future[Result], Job] = {}
+    while waiting or running:
+        taken = sum(needs[job] for job in running.values())
+        fitting = (job for job in waiting if not running or needs[job] + taken <= free_bytes)
+        if len(running) < most and (job := next(fitting, None)) is not None:
+            waiting.remove(job)
+            running[executor.submit(function, job)] = job
+            continue
+        for future in wait(running, return_when=FIRST_COMPLETED).done:
+            yield running.pop(future), future
+
+
+def _is_worth_it(sizes: Collection[int], workers: int) -> bool:
+    """Whether several processes save more than they take to start."""
+    seconds = [_ALONE_S + size / 1e6 * _PER_MEGABYTE_S for size in sizes]
+    total = sum(seconds)
+    return total - max(total / workers, *seconds, 0.0) > _START_S
+
+
+def _made_apart(
+    workers: int, frame: Frame, sizes: Mapping[Path, int], told: Told
+) -> dict[Path, Outcome]:
+    outcomes: dict[Path, Outcome] = {}
+    needs = {folder: _WORKER_BYTES + _PER_MODEL_BYTE * size for folder, size in sizes.items()}
+    with suppress(BrokenProcessPool), _processes(workers) as executor:
+        # One more than there are processes, so that none waits for its next.
+        jobs = spread(executor, partial(make, frame), needs, workers + 1, free_bytes())
+        for folder, future in jobs:
+            outcomes[folder] = future.result()
+            told(folder.name, DONE)
+    rest = deque(folder for folder in sizes if folder not in outcomes)
+    while rest:
+        outcomes[rest[0]] = _killed(rest[0])
+        with suppress(BrokenProcessPool), _processes(1) as executor:
+            while rest:
+                outcomes[rest[0]] = executor.submit(make, frame, rest[0]).result()
+                told(rest.popleft().name, DONE)
+        if rest and rest[0] in outcomes:
+            rest.popleft()
+    return outcomes
+
+
+def _killed(folder: Path) -> tuple[EdgesiteError, ...]:
+    return (
+        BuildError(
+            f"{shown(folder)}: the process that made it was killed, most likely because memory "
+            "ran out; close other programs, or use a smaller model"
+        ),
+    )
+
+
+@contextmanager
+def _processes(workers: int) -> Iterator[ProcessPoolExecutor]:
+    """Processes that end with this one, however it ends."""
+    has_server = "forkserver" in multiprocessing.get_all_start_methods()
+    context = multiprocessing.get_context("forkserver" if has_server else "spawn")
+    if has_server:
+        context.set_forkserver_preload(_MODULES)
+    others = set(multiprocessing.active_children())
+    executor = ProcessPoolExecutor(workers, context, _begin)
+    try:
+        yield executor
+    except BaseException:
+        for child in set(multiprocessing.active_children()) - others:
+            child.kill()
+        raise
+    finally:
+        executor.shutdown(cancel_futures=True)
+
+
+def _begin() -> None:
+    """Leave Ctrl+C to the process that waits for this one, and end when that ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_follow_parent, daemon=True).start()
+
+
+def _follow_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def free_bytes() -> int:
+    """The memory that may be taken: what the system and the container leave, but for a reserve."""
+    free = _number(Path("/proc/meminfo"), r"MemAvailable:\s*(\d+)", 1024)
+    limit = _number(Path("/sys/fs/cgroup/memory.max"), r"(\d+)")
+    used = _number(Path("/sys/fs/cgroup/memory.current"), r"(\d+)") or 0
+    known = [bytes_ for bytes_ in (free, limit and limit - used) if bytes_ is not None]
+    return int(min(known) * 0.8) if known else _UNKNOWN_BYTES
+
+
+def _number(file: Path, pattern: str, unit: int = 1) -> int | None:
+    try:
+        found = re.search(pattern, file.read_text(encoding="ascii"))
+    except OSError:
+        return None
+    return int(found[1]) * unit if found else None
