@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -33,6 +34,17 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document in
 Root = Annotated[
     Path,
     typer.Option("--site", "-s", metavar="SITE", help="The site's folder, with edgesite.yaml."),
+]
+Jobs = Annotated[
+    int | None,
+    typer.Option(
+        "--jobs",
+        "-j",
+        min=1,
+        metavar="N",
+        show_default=False,
+        help="Processes that may share the work; one per processor if left out.",
+    ),
 ]
 Shapes = Annotated[
     list[str] | None,
@@ -81,6 +93,14 @@ def _edgesite(
     ] = False,
 ) -> None:
     """Options of the program itself."""
+
+
+def workers(jobs: int | None) -> int:
+    """--jobs, or the processors that this process may use."""
+    if jobs is not None:
+        return jobs
+    has_affinity = hasattr(os, "sched_getaffinity")
+    return len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count() or 1
 
 
 def shapes(options: Sequence[str] | None) -> dict[str, int | tuple[int, ...]] | None:

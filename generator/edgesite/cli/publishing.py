@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from edgesite.cli.app import AsJson, Root, app
+from edgesite.cli.app import AsJson, Root, app, workers
 from edgesite.cli.show import count, progress, reported, show, size, warn
 from edgesite.errors import ProblemsError, UsageError
 
@@ -212,7 +212,7 @@ def _made(
     from edgesite.site.publish_checks import inspected
 
     with progress(as_json) as tell:
-        checked, files = site_build.made(site, tell)
+        checked, files = site_build.made(site, tell, workers=workers(None))
     found = inspected(files, checked.info.site_url, remote_url)
     warn([*checked.warnings, *found.warnings])
     if found.problems:

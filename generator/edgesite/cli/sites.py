@@ -11,6 +11,7 @@ import typer
 from edgesite.cli.app import (
     AsJson,
     Constants,
+    Jobs,
     Root,
     Shapes,
     States,
@@ -18,6 +19,7 @@ from edgesite.cli.app import (
     constants,
     shapes,
     states,
+    workers,
 )
 from edgesite.cli.models import check_model
 from edgesite.cli.show import count, progress, reported, show, size, warn
@@ -107,6 +109,7 @@ def check(
     shape: Shapes = None,
     constant: Constants = None,
     state: States = None,
+    jobs: Jobs = None,
     as_json: AsJson = False,
 ) -> None:
     """Report every problem of every demo at once, as file:line:column: what; what to do.
@@ -129,7 +132,7 @@ def check(
         from edgesite.site import build as site_build
 
         with progress(as_json) as tell:
-            checked = site_build.check(site, tell)
+            checked = site_build.check(site, tell, workers=workers(jobs))
         warn(checked.warnings)
         pages = checked.reports
         lines = [*map(_line, pages), f"{count(len(pages), 'demo')}, no problems"]
@@ -160,6 +163,7 @@ def build(
             help="Write one .html per demo that opens from a disk, with everything inside.",
         ),
     ] = False,
+    jobs: Jobs = None,
     as_json: AsJson = False,
 ) -> None:
     """Build a site: demos/ and theme/ become a folder that any web server can serve.
@@ -171,7 +175,9 @@ def build(
         from edgesite.site import build as site_build
 
         with progress(as_json) as tell:
-            report = site_build.build(site, out or site / "dist", tell, single=single_file)
+            report = site_build.build(
+                site, out or site / "dist", tell, single=single_file, workers=workers(jobs)
+            )
         warn(report.warnings)
         facts = {"out": report.out, "files": report.files, "size_bytes": report.size_bytes}
         pages = _pages(report.pages, report.warnings)
