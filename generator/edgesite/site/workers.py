@@ -60,7 +60,7 @@ _MODULES = ["edgesite.site.stages", "edgesite.site.render", "onnxruntime", "wasm
 def made_by(workers: int, frame: Frame, folders: Sequence[Path], told: Told) -> dict[Path, Outcome]:
     """Make demos, in at most so many processes where that is quicker."""
     sizes = {folder: size_below(folder) for folder in folders}
-    if workers > 1 and _is_worth_it(sizes.values(), workers):
+    if workers > 1 and is_worth_it(sizes.values(), workers):
         return _made_apart(min(workers, len(sizes)), frame, sizes, told)
     outcomes = {}
     for folder in folders:
@@ -93,7 +93,7 @@ def spread(
             yield running.pop(future), future
 
 
-def _is_worth_it(sizes: Collection[int], workers: int) -> bool:
+def is_worth_it(sizes: Collection[int], workers: int) -> bool:
     """Whether several processes save more than they take to start."""
     seconds = [_ALONE_S + size / 1e6 * _PER_MEGABYTE_S for size in sizes]
     total = sum(seconds)
@@ -105,7 +105,7 @@ def _made_apart(
 ) -> dict[Path, Outcome]:
     outcomes: dict[Path, Outcome] = {}
     needs = {folder: _WORKER_BYTES + _PER_MODEL_BYTE * size for folder, size in sizes.items()}
-    with suppress(BrokenProcessPool), _processes(workers) as executor:
+    with suppress(BrokenProcessPool), processes(workers) as executor:
         # One more than there are processes, so that none waits for its next.
         jobs = spread(executor, partial(make, frame), needs, workers + 1, free_bytes())
         for folder, future in jobs:
@@ -114,7 +114,7 @@ def _made_apart(
     rest = deque(folder for folder in sizes if folder not in outcomes)
     while rest:
         outcomes[rest[0]] = _killed(rest[0])
-        with suppress(BrokenProcessPool), _processes(1) as executor:
+        with suppress(BrokenProcessPool), processes(1) as executor:
             while rest:
                 outcomes[rest[0]] = executor.submit(make, frame, rest[0]).result()
                 told(rest.popleft().name, DONE)
@@ -133,7 +133,7 @@ def _killed(folder: Path) -> tuple[EdgesiteError, ...]:
 
 
 @contextmanager
-def _processes(workers: int) -> Iterator[ProcessPoolExecutor]:
+def processes(workers: int) -> Iterator[ProcessPoolExecutor]:
     """Processes that end with this one, however it ends."""
     has_server = "forkserver" in multiprocessing.get_all_start_methods()
     context = multiprocessing.get_context("forkserver" if has_server else "spawn")
