@@ -153,6 +153,25 @@ def test_a_damaged_page_of_the_output_is_written_again(built: Path) -> None:
     assert contents(built / "dist") == before
 
 
+def test_pages_that_hooks_have_a_hand_in_are_made_each_time(
+    built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    facts = tmp_path / "packages" / "stamp-1.0.dist-info"
+    facts.mkdir(parents=True)
+    (facts / "METADATA").write_text("Metadata-Version: 2.1\nName: stamp\nVersion: 1.0\n")
+    (facts / "entry_points.txt").write_text("[edgesite.hooks]\nstamp = stamp\n")
+    code = "from pathlib import Path\ndef after_render(path, html):\n    return html + {}\n"
+    (facts.parent / "stamp.py").write_text(code.format('Path("words").read_text()'))
+    monkeypatch.syspath_prepend(facts.parent)
+    found = []
+    for words in ("first", "second"):
+        Path("words").write_text(words)
+        build(built, built / "dist")
+        found.append((built / "dist" / "colours" / "index.html").read_text().endswith(words))
+
+    assert found == [True, True]
+
+
 def test_a_title_that_changes_shows_in_the_index(built: Path, demo: Path) -> None:
     edit(demo / "demo.yaml", "title: Red", "title: Blue, red")
 
