@@ -168,7 +168,12 @@ def test_lanes_stay_within_their_error(
     with np.errstate(all="ignore"):
         exact = function(x.astype(np.longdouble))
 
-    assert_within(apply(name, F32X4, x, relaxed=relaxed), exact, x, limit)
+    result = apply(name, F32X4, x, relaxed=relaxed)
+    if name == "sigmoid":  # which may be 0 where it is no normal number
+        lost = (result == 0) & (exact < np.finfo(np.float32).smallest_normal)
+        exact = np.where(lost, 0, exact)
+
+    assert_within(result, exact, x, limit)
 
 
 @pytest.mark.parametrize("relaxed", [False, True])

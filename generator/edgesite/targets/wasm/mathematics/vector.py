@@ -103,11 +103,24 @@ def exp(m: Mathematics, f: Function, x: Local) -> Value:
     return value * first.as_(F32X4) * second.as_(F32X4)
 
 
+def _exp_of_normal(m: Mathematics, f: Function, x: Value) -> Value:
+    """e^x where that is a normal number, at the ends of that range beyond it: 1 ulp.
+
+    One step of scaling is enough, and the last power of two, 2^128, is infinity.
+    """
+    clipped = f.let(x.pmin(89.0).pmax(-87.0))
+    shifted = f.let(m.multiply_add(clipped, _LOG2_E, _ROUNDER))
+    k = f.let(shifted - _ROUNDER)
+    high = f.let(m.multiply_add(k, -_LN2_HIGH, clipped))
+    r = f.let(m.multiply_add(k, -_LN2_LOW, high))
+    value = m.multiply_add(r * r, m.polynomial(r, _EXPONENTIAL), r) + 1.0
+    return value * ((shifted.as_(I32X4) << 23) + _ONE_BITS).as_(F32X4)
+
+
 @kernel("sigmoid", F32X4, inline=True, x=F32X4)
 def sigmoid(m: Mathematics, f: Function, x: Local) -> Value:
-    """1 / (1 + e^-x), and e^x / (1 + e^x) for negative x: 2.3 ulp."""
-    small = f.let(m.call_vector(f, "exp", -x.abs()))
-    return (x < 0.0).select(small, 1.0) / (small + 1.0)
+    """1 / (1 + e^-x): 2.3 ulp, and 0 where that is no normal number."""
+    return 1.0 / (_exp_of_normal(m, f, -x) + 1.0)
 
 
 @kernel("tanh", F32X4, inline=True, x=F32X4)
@@ -116,7 +129,7 @@ def tanh(m: Mathematics, f: Function, x: Local) -> Value:
     size = f.let(x.abs())
     z = f.let(x * x)
     near = m.multiply_add(size * z, m.polynomial(z, _TANH), size)
-    far = 1.0 - 2.0 / (m.call_vector(f, "exp", size + size) + 1.0)
+    far = 1.0 - 2.0 / (_exp_of_normal(m, f, size + size) + 1.0)
     return _signed((size < 0.625).select(near, far), x)
 
 
@@ -127,7 +140,7 @@ def erf(m: Mathematics, f: Function, x: Local) -> Value:
     z = f.let(x * x)
     near = m.multiply_add(size, m.polynomial(z, _ERF), size)
     clipped = f.let(size.pmin(4.0))
-    far = 1.0 - m.call_vector(f, "exp", -m.polynomial(clipped, _LOG_ERFC))
+    far = 1.0 - _exp_of_normal(m, f, -m.polynomial(clipped, _LOG_ERFC))
     return _signed((size < 1.0).select(near, far), x)
 
 
