@@ -27,6 +27,7 @@ COMMANDS = (
     "add",
     "check",
     "build",
+    "test",
     "serve",
     "publish",
     "cache",

@@ -9,12 +9,14 @@ from xml.etree import ElementTree as ET
 import pytest
 from typer.testing import CliRunner
 
-from edgesite.bench.bench import Outcome, Row
+from edgesite.bench.bench import Outcome, Row, over_budget
 from edgesite.bench.engines import peer_files
 from edgesite.bench.report import milliseconds, svg, table
+from edgesite.bench.subject import subject
 from edgesite.cli import app
-from edgesite.errors import BuildError
+from edgesite.errors import BuildError, ConfigError
 from edgesite.site.scaffold import new_site
+from tests.sites import edit
 
 
 def outcome(median_ms: float) -> Outcome:
@@ -68,6 +70,33 @@ def test_a_demo_is_measured_in_chromium(demo: Path, tmp_path: Path) -> None:
     assert 1_000 < found["transfer_bytes"] < 100_000
     assert row["cold_ms"] > found["first_ms"]
     assert "colours" in chart.read_text()
+
+
+@pytest.mark.parametrize(("allowed", "problems"), [(0.4, 1), (0.6, 0)])
+def test_a_demo_slower_than_its_budget_is_a_problem(
+    tmp_path: Path, allowed: float, problems: int
+) -> None:
+    new_site(tmp_path / "site")
+    demo = tmp_path / "site" / "demos" / "colours"
+    edit(demo / "demo.yaml", "labels:", f"budget: {{latency_ms: {allowed}}}\nlabels:")
+    rows = [Row("colours", "edgesite", outcome(0.5), None, 1.0)]
+
+    found = over_budget([subject(demo)], rows)
+
+    assert len(found) == problems
+    assert all("budget.latency_ms: a prediction takes 0.5 ms" in str(problem) for problem in found)
+
+
+def test_a_benchmark_over_budget_has_status_1_and_shows_what_it_found(
+    demo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edgesite.bench.bench.bench", lambda *_, **__: ROWS[:2])
+    monkeypatch.setattr("edgesite.bench.bench.over_budget", lambda *_: [ConfigError("too slow")])
+
+    assert run("bench", demo)[::2] == (1, "too slow\n")
+    code, stdout, _ = run("bench", demo, "--json")
+    report = json.loads(stdout)
+    assert (code, report["ok"], len(report["rows"])) == (1, False, 2)
 
 
 def test_a_table_has_a_line_per_engine_and_the_geometric_mean() -> None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from edgesite.bench.subject import Subject
+    from edgesite.errors import EdgesiteError
 
 OURS = "edgesite"
 WARM_MS = 1500.0
@@ -109,6 +110,23 @@ def bench(
                 )
             )
     return rows
+
+
+def over_budget(subjects: Sequence[Subject], rows: Sequence[Row]) -> list[EdgesiteError]:
+    """Name the demos whose predictions take longer than their budget allows."""
+    times = {row.model: row.outcome.median_ms for row in rows if row.engine == OURS}
+    problems: list[EdgesiteError] = []
+    for subject in subjects:
+        allowed = subject.demo and subject.demo.config.budget.latency_ms
+        if subject.demo and allowed and times[subject.name] > allowed:
+            what = f"a prediction takes {times[subject.name]:.3g} ms, and the budget is"
+            remedy = "train a smaller model, or raise the budget"
+            problems.append(
+                subject.demo.document.problem(
+                    ("budget", "latency_ms"), f"{what} {allowed:g} ms; {remedy}"
+                )
+            )
+    return problems
 
 
 def _middle(outcomes: Sequence[Outcome]) -> Outcome:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from edgesite.site.source import DemoSource
     from edgesite.targets.manifest import Manifest, TensorInfo
 
 SEED = 0
@@ -42,6 +43,9 @@ class Subject:
 
     outputs: tuple[bytes, ...]
     """onnxruntime's answer to it."""
+
+    demo: DemoSource | None = None
+    """The demo whose model it is."""
 
     def files(self) -> dict[str, bytes]:
         """All that a benchmark page fetches about the model, by its address."""
@@ -75,7 +79,8 @@ def subject(path: Path, shapes: Mapping[str, int | tuple[int, ...]] | None = Non
         return _answered(path.stem, path, made.manifest, made.files())
     demo = demo_in(path)
     kept = compiled(demo, Cache.of_site(path.resolve().parent.parent))
-    return _answered(demo.slug, demo.model, kept.manifest, kept.files)
+    found = _answered(demo.slug, demo.model, kept.manifest, kept.files)
+    return replace(found, demo=demo)
 
 
 def demo_in(path: Path) -> DemoSource:

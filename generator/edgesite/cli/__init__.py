@@ -5,7 +5,7 @@ Whatever takes long to import is imported by the command that needs it, so that 
 
 # Importing a module adds its commands; help lists them in this order.
 # isort: off
-from edgesite.cli import sites, serving, publishing, models, measure, versions  # noqa: F401
+from edgesite.cli import sites, testing, serving, publishing, models, measure, versions  # noqa: F401
 
 # isort: on
 from edgesite.cli.app import app

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -57,16 +57,19 @@ def bench(
 
     Engines take turns, each time in a fresh browser; figures are medians over the browsers, and
     copying the input in and the output out belongs to every prediction. The last column is how
-    far the answer is from onnxruntime's, relative to its length.
+    far the answer is from onnxruntime's, relative to its length. A demo with a budget for its
+    latency that takes longer is an error.
     """
     with reported(as_json):
         from edgesite.bench.bench import bench as measure
+        from edgesite.bench.bench import over_budget
         from edgesite.bench.report import svg, table
         from edgesite.bench.subject import subject
 
         sizes = shapes(shape)
+        measured = [subject(path, sizes) for path in subjects]
         rows = measure(
-            [subject(path, sizes) for path in subjects],
+            measured,
             against or (),
             browser=browser,
             repetitions=browsers,
@@ -76,7 +79,15 @@ def bench(
         )
         if chart is not None:
             chart.write_text(svg(rows), encoding="utf-8")
-        show(as_json, {"browser": browser, "rows": [asdict(row) for row in rows]}, table(rows))
+        problems = over_budget(measured, rows)
+        facts: dict[str, Any] = {"browser": browser, "rows": [asdict(row) for row in rows]}
+        if problems:
+            facts |= {"ok": False, "errors": [{"message": str(problem)} for problem in problems]}
+        show(as_json, facts, table(rows))
+        if problems:
+            if not as_json:
+                print(*problems, sep="\n", file=sys.stderr)
+            raise typer.Exit(1)
 
 
 @app.command(

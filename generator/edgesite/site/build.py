@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from edgesite.site.demo import SiteInfo
+    from edgesite.site.expectations import Verdict
     from edgesite.site.frame import Frame
     from edgesite.site.made import Outcome
     from edgesite.site.reports import PageReport, Progress
@@ -66,6 +67,11 @@ class Checked:
     def reports(self) -> tuple[PageReport, ...]:
         """What became of each demo."""
         return tuple(demo.report for demo in self.demos)
+
+    @property
+    def verdicts(self) -> tuple[Verdict, ...]:
+        """Whether examples are answered as their demos expect."""
+        return tuple(verdict for demo in self.demos for verdict in demo.verdicts)
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -137,6 +143,7 @@ def _whole(root: Path, tell: Progress, workers: int) -> Whole:
     if not has_hooks() and (whole := recall(root, key, cache)):
         return whole
     site, files = made(root, tell, workers=workers)
+    _refuse_over_budget(site.demos)
     whole = Whole(files, site.reports, site.warnings)
     if site.frame.keeps and key == key_of_site(root, cache):  # else something was edited meanwhile
         remember(root, key, whole, site.shows, cache)
@@ -148,6 +155,7 @@ def _single(root: Path, tell: Progress, workers: int) -> Whole:
     from edgesite.site.single import single_file
 
     site, files = made(root, tell, offline=False, workers=workers)
+    _refuse_over_budget(site.demos)
     pages = {f"{demo.slug}.html": single_file(demo.slug, files) for demo in site.demos}
     return Whole(Pieces(pages), site.reports, site.warnings)
 
@@ -251,6 +259,14 @@ def _counted(tell: Progress, outcomes: Mapping[Path, Outcome | None]) -> Told:
         tell(Step(stage, name, done, total))
 
     return told
+
+
+def _refuse_over_budget(demos: Iterable[MadeDemo]) -> None:
+    problems = Problems()
+    for demo in demos:
+        if demo.over_budget:
+            problems.add(ConfigError(demo.over_budget))
+    problems.raise_any()
 
 
 def _refuse_equal_slugs(demos: Iterable[MadeDemo], problems: Problems) -> None:

@@ -16,6 +16,7 @@ from pydantic import (
     ConfigDict,
     Field,
     ValidationInfo,
+    WithJsonSchema,
     field_validator,
     model_validator,
 )
@@ -60,6 +61,11 @@ def _a_language(text: str) -> str:
     if not re.fullmatch(r"[a-zA-Z]{2,8}(-[a-zA-Z0-9]{1,8})*", text):
         raise ValueError(f'got {described(text)}; write a language tag such as "en" or "pt-BR"')
     return text
+
+
+def _name(value: object) -> str:
+    """What a class is called that YAML reads as a number or as a truth value."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 Line = Annotated[str, AfterValidator(_one_line)]
@@ -199,6 +205,31 @@ class Output(Block):
     """Classes below this probability are not shown."""
 
 
+class Expected(Block):
+    """The answer that `edgesite test` wants; a label alone will do."""
+
+    label: str
+    """The best class."""
+
+    probability: float | None = None
+    """Its probability; any where left out."""
+
+    tolerance: Annotated[float, Field(gt=0)] = 0.01
+    """How far the probability may be off."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _label_alone(cls, value: object) -> object:
+        if isinstance(value, list) or value is None:
+            raise ValueError(f"got {described(value)}; write a label or {{label: ...}}")
+        given = value if isinstance(value, dict) else {"label": value}
+        return {**given, "label": _name(given["label"])} if "label" in given else given
+
+
+def _or_text(schema: dict[str, Any]) -> None:
+    schema["anyOf"].insert(0, {"type": "string"})
+
+
 class ExampleEntry(Block):
     """A picture that visitors can click; a file name or pattern alone will do."""
 
@@ -211,6 +242,9 @@ class ExampleEntry(Block):
     label: str | None = None
     """The right answer, shown beside the model's."""
 
+    expected: Annotated[Expected | None, Field(json_schema_extra=_or_text)] = None
+    """What the model answers, right or not: a label, or {label: ..., probability: ...}."""
+
     @model_validator(mode="before")
     @classmethod
     def _file_alone(cls, value: object) -> object:
@@ -219,6 +253,37 @@ class ExampleEntry(Block):
                 f"got {described(value)}; write a file name or {{file: ..., caption: ...}}"
             )
         return {"file": value} if isinstance(value, str) else value
+
+
+def _bytes(value: object) -> object:
+    """Read 300kB or 1.5 MiB; a number alone is bytes."""
+    found = _SIZE.fullmatch(str(value)) if isinstance(value, int | float | str) else None
+    if found is None:
+        raise ValueError(f"got {described(value)}; write a size such as 300kB or 1.5MB")
+    return round(float(found[1]) * _UNITS[(found[2] or "b").lower()])
+
+
+_UNITS = {"b": 1, "kb": 1000, "mb": 10**6, "kib": 1 << 10, "mib": 1 << 20}
+_SIZE = re.compile(rf"([0-9]+(?:\.[0-9]+)?) ?({'|'.join(_UNITS)})?", re.IGNORECASE)
+
+
+class Budget(Block):
+    """What the demo may cost a visitor; more is an error."""
+
+    page: (
+        Annotated[
+            int,
+            BeforeValidator(_bytes),
+            Field(gt=0),
+            WithJsonSchema({"anyOf": [{"type": "integer"}, {"type": "string"}]}),
+        ]
+        | None
+    ) = None
+    """Bytes to open the page and get the first answer, with gzip, such as 300kB; checked by
+    `edgesite build`."""
+
+    latency_ms: Annotated[float, Field(gt=0)] | None = None
+    """Milliseconds of a prediction, median; checked by `edgesite bench`."""
 
 
 class DemoConfig(Block):
@@ -263,6 +328,9 @@ class DemoConfig(Block):
     state: dict[str, str] = {}
     """Outputs that are inputs of the next run: {output: input}. Kept by the model, first zero."""
 
+    budget: Budget = Budget()
+    """What the demo may cost a visitor."""
+
     accent: Accent = None
     """A colour for this page, in place of the site's accent."""
 
@@ -276,7 +344,7 @@ class DemoConfig(Block):
             raise ValueError("is neither; write a file name such as labels.txt, or [cat, dog]")
         if any(isinstance(item, list | dict) or item in (None, "") for item in value):
             raise ValueError("has an entry that is not a name; write one name per entry")
-        return [str(item).lower() if isinstance(item, bool) else str(item) for item in value]
+        return [_name(item) for item in value]
 
     @field_validator("inputs")
     @classmethod

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgesite.errors import EdgesiteError, ProblemsError
 from edgesite.site.cache import digest, key_of
+from edgesite.site.expectations import Verdict
 from edgesite.site.folders import digests_below
 from edgesite.site.pieces import Piece, Pieces
 from edgesite.site.problems import Problems
@@ -48,6 +49,12 @@ class MadeDemo:
 
     report: PageReport
     warnings: tuple[str, ...]
+    verdicts: tuple[Verdict, ...]
+    """Whether examples are answered as demo.yaml expects."""
+
+    over_budget: str | None
+    """Why the page may not be published as it is; None where it may."""
+
     files: Pieces
     """By POSIX path below the output folder."""
 
@@ -96,6 +103,7 @@ def make(frame: Frame, folder: Path, begun: Callable[[str, str], None] | None = 
 
 
 def _made(frame: Frame, folder: Path, cache: Cache, begun: Callable[[str, str], None]) -> MadeDemo:
+    from edgesite.site.budget import over_budget
     from edgesite.site.render import render_demo
     from edgesite.site.source import load_demo
     from edgesite.site.stages import finish
@@ -117,6 +125,8 @@ def _made(frame: Frame, folder: Path, cache: Cache, begun: Callable[[str, str], 
         row=rendered.row,
         report=finished.report,
         warnings=finished.warnings,
+        verdicts=finished.verdicts,
+        over_budget=over_budget(source, rendered.files, cache),
         files=Pieces(rendered.files),
     )
 
@@ -197,6 +207,8 @@ def _plain(made: MadeDemo, pieces: Mapping[str, Piece], cache: Cache) -> dict[st
         "row": made.row,
         "report": made.report.plain(),
         "warnings": made.warnings,
+        "verdicts": [asdict(verdict) for verdict in made.verdicts],
+        "over_budget": made.over_budget,
         "files": files,
     }
 
@@ -220,5 +232,7 @@ def _read(plain: Mapping[str, Any], folder: Path, cache: Cache) -> MadeDemo | No
         row=plain["row"],
         report=PageReport.of(plain["report"]),
         warnings=tuple(plain["warnings"]),
+        verdicts=tuple(Verdict(**verdict) for verdict in plain["verdicts"]),
+        over_budget=plain["over_budget"],
         files=Pieces(files),
     )

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from edgesite.site.config import DemoConfig, ExampleEntry
+    from edgesite.site.config import DemoConfig, ExampleEntry, Expected
     from edgesite.site.document import Document, Location
     from edgesite.site.problems import Problems
 
@@ -48,6 +48,13 @@ class Picture:
 
     height: int
     expected: str | None
+    """The label that the author says is right."""
+
+    wanted: Expected | None = None
+    """What `edgesite test` wants of it."""
+
+    entry: int = 0
+    """Which of the examples in demo.yaml it comes from."""
 
 
 def load_pictures(
@@ -65,7 +72,7 @@ def load_pictures(
     pictures: dict[Path, Picture] = {}
     for number, entry in enumerate(config.examples):
         location: Location = ("examples", number)
-        _check_label(entry, document, location, labels, problems)
+        _check_labels(entry, document, location, labels, problems)
         try:
             paths = files_below(folder, entry.file)
         except ValueError as error:
@@ -75,11 +82,11 @@ def load_pictures(
             if path not in pictures:
                 taken = {picture.name for picture in pictures.values()}
                 with problems.gathered():
-                    pictures[path] = _load(path, entry, shipped_name(path.name, taken))
+                    pictures[path] = _load(path, entry, number, shipped_name(path.name, taken))
     return tuple(pictures.values())
 
 
-def _load(path: Path, entry: ExampleEntry, name: str) -> Picture:
+def _load(path: Path, entry: ExampleEntry, number: int, name: str) -> Picture:
     """Read and decode a picture; BuildError says what is wrong with it."""
     data = path.read_bytes()
     if data.startswith(b"version https://git-lfs"):
@@ -108,6 +115,8 @@ def _load(path: Path, entry: ExampleEntry, name: str) -> Picture:
         width=upright.width,
         height=upright.height,
         expected=entry.label,
+        wanted=entry.expected,
+        entry=number,
     )
 
 
@@ -124,16 +133,19 @@ def _caption_of(stem: str) -> str:
     return words[:1].upper() + words[1:] or "Example"
 
 
-def _check_label(
+def _check_labels(
     entry: ExampleEntry,
     document: Document,
     location: Location,
     labels: Sequence[str] | None,
     problems: Problems,
 ) -> None:
-    if entry.label is None or labels is None or entry.label in labels:
-        return
-    hint = suggestion(entry.label, labels, "labels")
-    problems.add(
-        document.problem((*location, "label"), f'"{entry.label}" is not among the labels; {hint}')
-    )
+    """Refuse names of classes that are not among the labels."""
+    named: dict[Location, str | None] = {("label",): entry.label}
+    if entry.expected is not None:
+        named["expected", "label"] = entry.expected.label
+    for keys, label in named.items():
+        if label is not None and labels is not None and label not in labels:
+            hint = suggestion(label, labels, "labels")
+            what = f'"{label}" is not among the labels; {hint}'
+            problems.add(document.problem((*location, *keys), what))

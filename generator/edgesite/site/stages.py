@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from edgesite.site.answers import answers, doubts, verified
 from edgesite.site.compiled import compiled
 from edgesite.site.demo import DemoPage, Example
+from edgesite.site.expectations import Verdict, verdicts
 from edgesite.site.fit import fit
 from edgesite.site.page import Size
 from edgesite.site.reports import PageReport
@@ -20,7 +21,7 @@ from edgesite.targets.artifacts import described
 from edgesite.tasks.classification import Classification, probabilities
 
 if TYPE_CHECKING:
-    from edgesite.site.answers import Verified
+    from edgesite.site.answers import Scores, Verified
     from edgesite.site.cache import Cache
     from edgesite.site.compiled import Compiled
     from edgesite.site.fit import Fit
@@ -38,6 +39,7 @@ class Finished:
     page: DemoPage
     report: PageReport
     warnings: tuple[str, ...]
+    verdicts: tuple[Verdict, ...]
 
 
 def finish(demo: DemoSource, cache: Cache, problems: Problems, begun: Begun) -> Finished | None:
@@ -49,11 +51,16 @@ def finish(demo: DemoSource, cache: Cache, problems: Problems, begun: Begun) -> 
         return None
     begun("verify")
     facts = verified(demo, model, how, cache)
-    report = _report(demo, model, facts, cache)
-    return Finished(_page(demo, model, how, facts), report, tuple(doubts(demo, facts.scores)))
+    rows = probabilities(facts.scores, demo.config.output.activation)
+    return Finished(
+        page=_page(demo, model, how, facts, rows),
+        report=_report(demo, model, facts, cache),
+        warnings=tuple(doubts(demo, facts.scores)),
+        verdicts=verdicts(demo, rows),
+    )
 
 
-def _page(demo: DemoSource, model: Compiled, how: Fit, facts: Verified) -> DemoPage:
+def _page(demo: DemoSource, model: Compiled, how: Fit, facts: Verified, rows: Scores) -> DemoPage:
     config = demo.config
     task = Classification(
         input=how.input,
@@ -74,7 +81,7 @@ def _page(demo: DemoSource, model: Compiled, how: Fit, facts: Verified) -> DemoP
         threshold=config.output.threshold,
         inputs_enabled=tuple(config.inputs),
         body_markdown=demo.body_markdown,
-        examples=_examples(demo, facts),
+        examples=_examples(demo, rows),
         proof=facts.proof,
         manifest=model.manifest.model_dump(mode="json"),
         files={**model.files, **described(model.manifest.model_copy(update={"task": task}))},
@@ -83,9 +90,8 @@ def _page(demo: DemoSource, model: Compiled, how: Fit, facts: Verified) -> DemoP
     )
 
 
-def _examples(demo: DemoSource, facts: Verified) -> tuple[Example, ...]:
+def _examples(demo: DemoSource, rows: Scores) -> tuple[Example, ...]:
     output = demo.config.output
-    rows = probabilities(facts.scores, output.activation)
     return tuple(
         Example(
             name=picture.name,
