@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -50,16 +50,15 @@ from edgesite.targets.manifest import (
     TextStep,
 )
 from edgesite.targets.wasm.explain import Layer, grouped, layers
-from edgesite.targets.wasm.module import build_module
+from edgesite.targets.wasm.module import MOST_PAGES, build_module, build_shared_module
 from edgesite.targets.wasm.schedule import FIRST_BYTE, Schedule, make_schedule, reach
+from edgesite.targets.wasm.threads import MOST_THREADS
 
 if TYPE_CHECKING:
     import onnx
 
 Shapes = Mapping[str, Sequence[int] | int]
-
-# 65536 pages of 64 KiB: what an address of 32 bits reaches.
-_MOST_PAGES = 1 << 16
+Threads = Literal["auto", "off"]
 
 
 def compile(  # noqa: A001 - the name users expect: edgesite.compile(model)
@@ -67,6 +66,7 @@ def compile(  # noqa: A001 - the name users expect: edgesite.compile(model)
     shapes: Shapes | Sequence[Shapes] | None = None,
     constants: Mapping[str, ArrayLike] | None = None,
     state: Mapping[str, str] | None = None,
+    threads: Threads = "auto",
 ) -> CompiledModel:
     """Compile an ONNX model to WebAssembly.
 
@@ -75,7 +75,8 @@ def compile(  # noqa: A001 - the name users expect: edgesite.compile(model)
     makes a model for each, of which `run` picks the one that its inputs fit, and which share
     their weights. `constants` fixes inputs, which the compiled model then no longer has.
     `state` pairs outputs with inputs, {output: input}: these are neither given nor returned,
-    but kept from run to run, and zero at first.
+    but kept from run to run, and zero at first. Where there is work that threads can share,
+    modules for them are added, which those load who use threads; `threads="off"` leaves them out.
 
     Raises ModelError for a broken model, UnsupportedError for one that cannot be compiled,
     UsageError for shapes, constants or state that do not fit, and ProblemsError where there
@@ -91,11 +92,15 @@ def compile(  # noqa: A001 - the name users expect: edgesite.compile(model)
         pool = schedules[-1].parts
     if len(programs) > 1:  # now that all weights are known, each is made for all of them
         schedules = [program.schedule(pool) for program in programs]
+    bound = [
+        _bound(program, made, threads) for program, made in zip(programs, schedules, strict=True)
+    ]
     return pack(
-        [_bound(program, made) for program, made in zip(programs, schedules, strict=True)],
+        [(binding, modules) for binding, modules, _ in bound],
         _source(programs[0].static, schedules[0]),
         schedules[0].weights,
         weights_offset=FIRST_BYTE,
+        shared=[shared for _, _, shared in bound],
     )
 
 
@@ -125,9 +130,9 @@ def dissect(
     """
     program = _program(Path(model), shapes or {}, constants, state or {})
     schedule = program.schedule(())
-    bound = _bound(program, schedule, apart=True)
+    binding, modules, _ = _bound(program, schedule, "off", apart=True)
     source = _source(program.static, schedule)
-    made = pack([bound], source, schedule.weights, weights_offset=FIRST_BYTE)
+    made = pack([(binding, modules)], source, schedule.weights, weights_offset=FIRST_BYTE)
     return made, layers(schedule.steps)
 
 
@@ -163,14 +168,16 @@ def _program(
 
 
 def _bound(
-    program: _Program, schedule: Schedule, *, apart: bool = False
-) -> tuple[Binding, dict[TargetName, bytes]]:
-    """A binding and its modules, which can run layers `apart` if that is wanted.
+    program: _Program, schedule: Schedule, threads: Threads, *, apart: bool = False
+) -> tuple[Binding, dict[TargetName, bytes], dict[TargetName, bytes]]:
+    """A binding, its modules, and those for threads.
+
+    The modules can run layers `apart` if that is wanted.
 
     Raises UnsupportedShapeError where they need too much memory.
     """
     static, graph, place = program.static, program.arranged.graph, schedule.placement
-    if place.pages > _MOST_PAGES:
+    if place.pages > MOST_PAGES:
         raise UnsupportedShapeError(
             f"the model needs {place.end / 2**30:.1f} GiB of memory, and WebAssembly addresses "
             "4 GiB; give smaller shapes"
@@ -186,6 +193,7 @@ def _bound(
         ).encode()
         for target in TARGETS
     }
+    shared, thread_pages = _shared(schedule, pairs) if threads == "auto" else ({}, 0)
 
     labels = {info.name: info.labels for info in static.outputs}
     counts = {
@@ -212,8 +220,27 @@ def _bound(
         if any(v.dtype is DType.STRING for v in (*graph.inputs, *graph.outputs))
         else (),
         [_text_step(step, place.offsets) for step in graph.host],
+        shared,
+        thread_pages,
     )
-    return binding, modules
+    return binding, modules, shared
+
+
+def _shared(
+    schedule: Schedule, state: Sequence[tuple[Value, Value]]
+) -> tuple[dict[TargetName, bytes], int]:
+    """The modules for threads, and the pages of each; none where there is nothing to share."""
+    place, shared = schedule.placement, {}
+    pages = 0
+    for target in TARGETS:
+        made = build_shared_module(
+            schedule.preparation, schedule.steps, place, state, relaxed=target == "relaxed"
+        )
+        if made is None or place.pages + MOST_THREADS * made[1] > MOST_PAGES:
+            return {}, 0
+        module, pages = made
+        shared[target] = module.encode()
+    return shared, pages
 
 
 def _text_step(step: HostStep, offsets: Mapping[Value, int]) -> TextStep:

@@ -53,7 +53,7 @@ class Representation(BackendRep):
         key: tuple[object, ...] = tuple(sorted(shapes.items()))
         if key not in self._compiled:
             try:
-                self._compiled[key] = edgesite.compiler.compile(self._model, shapes)
+                self._compiled[key] = edgesite.compiler.compile(self._model, shapes, threads="off")
             except (UnsupportedShapeError, ProblemsError) as error:
                 if not _concerns_shapes(error):
                     raise
@@ -63,7 +63,9 @@ class Representation(BackendRep):
                 key = (*key, *((n, a.tobytes()) for n, a in constants.items()))
                 rest = {n: s for n, s in shapes.items() if n not in constants}
                 if key not in self._compiled:
-                    self._compiled[key] = edgesite.compiler.compile(self._model, rest, constants)
+                    self._compiled[key] = edgesite.compiler.compile(
+                        self._model, rest, constants, threads="off"
+                    )
         return self._compiled[key]
 
 

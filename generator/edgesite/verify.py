@@ -51,7 +51,7 @@ class Runnable(Protocol):
     def manifest(self) -> Manifest:
         """The names, dtypes and shapes of inputs and outputs."""
 
-    def run(self, feeds: Feeds, *, target: Target = ...) -> Mapping[str, Array]:
+    def run(self, feeds: Feeds, *, target: Target = ..., threads: int = ...) -> Mapping[str, Array]:
         """Answer with one of the modules."""
 
     def reset(self) -> None:
@@ -89,7 +89,8 @@ def verify(
 
     `names` are what messages call the samples; `constants` are the inputs that were fixed when
     the model was compiled. A state is handed on from sample to sample on both sides. Samples
-    are for the first binding; every binding gets random inputs.
+    are for the first binding; every binding gets random inputs. Two threads must answer the
+    first exactly as one does.
 
     Raises VerificationError, which names the output, the module and the difference, where they
     disagree; ModelError where onnxruntime cannot run the model.
@@ -115,6 +116,8 @@ def verify(
             sample = _name_of(number, len(own), names)
             for target in TARGETS:
                 actual = compiled.run(feeds, target=target)
+                if number == 0 and binding.threads is not None:
+                    _same(f"{target} module", actual, compiled.run(feeds, target=target, threads=2))
                 for info in binding.outputs:
                     where = f'output "{info.name}", {target} module, {sample}'
                     got, wanted = _pair(where, actual, expected, info.name)
@@ -136,6 +139,16 @@ def verify(
         targets=TARGETS,
         references=tuple(references),
     )
+
+
+def _same(module: str, alone: Mapping[str, Array], shared: Mapping[str, Array]) -> None:
+    """Raise VerificationError where threads that share the work make another answer."""
+    for name, array in alone.items():
+        if array.tobytes() != shared[name].tobytes():
+            raise VerificationError(
+                f'output "{name}", {module}: two threads answer otherwise than one; '
+                "compile with threads off, and report the model"
+            )
 
 
 def _name_of(number: int, given: int, names: Sequence[str]) -> str:

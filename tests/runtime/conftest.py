@@ -33,10 +33,16 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     assert esbuild, "esbuild is missing; run npm ci"
     options = json.loads((theme_folder() / "bundle.json").read_text())["options"]
 
-    def make(source: str, *, pictures: bool = False) -> Path:
-        switches = {"WITH_CENTRE": True, "WITH_PICTURES": pictures, "WITH_TEXTS": False}
+    def make(source: str, *, pictures: bool = False, threads: bool = False) -> Path:
+        switches = {
+            "WITH_CENTRE": True,
+            "WITH_PICTURES": pictures,
+            "WITH_TEXTS": False,
+            "WITH_THREADS": threads,
+        }
         defines = [f"--define:{name}={str(is_on).lower()}" for name, is_on in switches.items()]
-        output = folder / f"{Path(source).stem}{'-pictures' if pictures else ''}.mjs"
+        on = "-".join(name for name, is_on in switches.items() if is_on)
+        output = folder / f"{Path(source).stem}-{on}.mjs"
         arguments = [source, *options, *defines, f"--outfile={output}"]
         subprocess.run([esbuild, *arguments], cwd=theme_folder(), check=True)
         return output
@@ -52,7 +58,7 @@ def node() -> Callable[..., Any]:
 
     def run(script: str, *arguments: object) -> Any:
         done = subprocess.run(
-            [program, HERE / script, *map(str, arguments)],
+            [program, "--expose-gc", HERE / script, *map(str, arguments)],
             capture_output=True,
             text=True,
             timeout=300,

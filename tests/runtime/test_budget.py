@@ -30,6 +30,12 @@ def test_the_script_of_a_model_is_at_most_4_kilobytes(bundle: Callable[[str], Pa
     assert gzipped(bundle("runtime/model.ts").read_bytes()) <= 4 * KILOBYTE
 
 
+def test_threads_leave_the_script_of_a_model_at_most_4_kilobytes(
+    bundle: Callable[..., Path],
+) -> None:
+    assert gzipped(bundle("runtime/model.ts", threads=True).read_bytes()) <= 4 * KILOBYTE
+
+
 @pytest.mark.parametrize(
     ("inputs", "features"),
     [(("upload",), ()), (("upload", "camera", "paste"), ()), (("draw", "upload"), ("centre",))],

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import wasmtime
-from wasmtime import _ffi
 
 if TYPE_CHECKING:
     from edgesite.wasm import Module
@@ -35,11 +34,3 @@ class Machine:
         size_bytes = count * np.dtype(dtype).itemsize
         payload = self._exports["memory"].read(self._store, address, address + size_bytes)
         return np.frombuffer(bytes(payload), dtype)
-
-
-class SharedMemory(wasmtime.SharedMemory):
-    """One that can be given to an instance: wasmtime's own passes a pointer to its pointer."""
-
-    def _as_extern(self) -> _ffi.wasmtime_extern_t:
-        union = _ffi.wasmtime_extern_union(sharedmemory=self.ptr())
-        return _ffi.wasmtime_extern_t(_ffi.WASMTIME_EXTERN_SHAREDMEMORY, union)

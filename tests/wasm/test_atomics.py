@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 import wasmtime
 
+from edgesite.targets.machine import SharedMemory
 from edgesite.wasm import I32, I64, Function, Local, Module, Type, constant
-from tests.wasm.machine import Machine, SharedMemory
+from tests.wasm.machine import Machine
 
 OTHER_VALUE, TIME_OVER = 1, 2
 

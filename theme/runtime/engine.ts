@@ -7,6 +7,7 @@
 
 import type { DType, Manifest, Target, TensorPlace } from "./manifest";
 import type { Progress } from "./page";
+import type { Crew } from "./threads";
 
 const ARRAYS = {
   bfloat16: Uint16Array, float16: Uint16Array, float32: Float32Array, float64: Float64Array,
@@ -21,7 +22,9 @@ export type Tensors = Record<string, TypedArray>;
 export interface Engine {
   readonly target: Target;
   /** Where the weights lie; a run leaves them alone. */
-  readonly weights: Uint8Array<ArrayBuffer>;
+  readonly weights: Uint8Array;
+  /** How many share the work. */
+  readonly threads: number;
   /** Inputs in ONNX's row-major layout; the outputs are fresh arrays. */
   run(feeds: Readonly<Tensors>): Tensors;
   /** Make the next run the first one again. */
@@ -29,7 +32,7 @@ export interface Engine {
 }
 
 /** The exports of a compiled module. */
-interface Exports {
+export interface Exports {
   readonly memory: WebAssembly.Memory;
   init(): void;
   warm(n: number): void;
@@ -118,6 +121,9 @@ function portsOf(places: readonly TensorPlace[], memory: WebAssembly.Memory): Po
   });
 }
 
+/** Instantiates the module for threads, in memory of so many pages and some for each thread. */
+export type Gather = (code: Uint8Array<ArrayBuffer>, pages: number, own: number) => Promise<Crew>;
+
 const kindOf = (data: unknown): string =>
   (data as TypedArray | undefined)?.[Symbol.toStringTag] ?? typeof data;
 
@@ -156,16 +162,18 @@ function prepareRun(exports: Exports, manifest: Manifest): Engine["run"] {
  * @param base the folder of the model's files
  * @param wanted the module to run; by default the fastest that this engine accepts
  * @param known the weights, where another binding of the model has them already
+ * @param gather how to have threads, where there can be several
  */
 export async function start(
   manifest: Manifest, base: URL | string, wanted?: Target, onProgress?: Progress,
-  known?: Uint8Array,
+  known?: Uint8Array, gather?: Gather,
 ): Promise<Engine> {
   if (!globalThis.WebAssembly) throw new Error("WebAssembly is switched off here; allow it");
   const relaxed = hasRelaxedSimd();
   const target = wanted ?? (relaxed ? "relaxed" : "simd");
-  const { modules, weights, memory_pages } = manifest;
-  const code = modules[target];
+  const { modules, weights, memory_pages, threads } = manifest;
+  const shared = gather ? threads : null;
+  const code = (shared?.modules ?? modules)[target];
   if (!code) throw new Error(`target "${target}": unknown; give "simd" or "relaxed"`);
   let loaded = 0;
 
@@ -190,7 +198,8 @@ export async function start(
   ]);
   const bytes = new Uint8Array(code.size_bytes);
   await named(code.file, fill(codeFile, code.size_bytes, bytes));
-  const exports = await named(code.file, instantiate(bytes, memory_pages));
+  const crew = shared && (await gather!(bytes, memory_pages, shared.pages));
+  const exports = crew?.exports ?? (await named(code.file, instantiate(bytes, memory_pages)));
 
   const place = new Uint8Array(exports.memory.buffer, weights.offset, weights.size_bytes);
   let arrived = false;
@@ -203,5 +212,6 @@ export async function start(
   await Promise.all([arriving, warming]);
   exports.init();
   const reset = (): void => exports.reset?.();
-  return { target, weights: place, run: prepareRun(exports, manifest), reset };
+  const run = prepareRun(exports, manifest);
+  return { target, weights: place, threads: crew?.threads ?? 1, run, reset };
 }

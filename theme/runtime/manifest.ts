@@ -63,6 +63,11 @@ export interface Binding {
   readonly texts: readonly TextStep[];
   readonly memory_pages: number;
   readonly modules: Readonly<Record<Target, FileEntry>>;
+  /** What several threads run instead: as much memory more for each, in pages. */
+  readonly threads?: {
+    readonly modules: Readonly<Record<Target, FileEntry>>;
+    readonly pages: number;
+  } | null;
 }
 
 /** The `Classification` of tasks/classification.py: how pictures go in and labels come out. */

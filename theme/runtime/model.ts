@@ -7,12 +7,13 @@
 import { picture } from "../words/en.json";
 import { createClassifier, ranked, type Answer } from "./classify";
 import { pictureOf } from "./decode";
-import { nodeModule, start, type Engine } from "./engine";
+import { nodeModule, start, type Engine, type Gather } from "./engine";
 import type { Binding, DType, Manifest, Target } from "./manifest";
 import type { Progress, Source } from "./page";
 import { connect, serve, type Port, type Remote, type WorkerPort } from "./remote";
 import { readable, sourceOf } from "./sources";
 import { allInputs, withTexts, type TextEngine, type Values } from "./texts";
+import { dismiss, gather, help, HELPER, threadsHere, type Crew } from "./threads";
 import { useWords } from "./words";
 
 declare const __EDGESITE_MANIFEST__: Manifest;
@@ -26,7 +27,17 @@ const WORKER = "edgesite-model";
 export interface LoadOptions {
   worker?: boolean;
   target?: Target;
+  threads?: number | "auto";
   onProgress?: Progress;
+}
+
+/** What a worker is told first. */
+type Choice = Pick<LoadOptions, "target" | "threads">;
+
+/** What has come of it. */
+interface Chosen {
+  readonly target: Target;
+  readonly threads: number;
 }
 
 interface TensorInfo {
@@ -44,6 +55,7 @@ export interface Model {
   readonly info: Sides & {
     target: Target;
     worker: boolean;
+    threads: number;
     bindings: Sides[];
     bytes: { code: number; weights: number };
     labels?: readonly string[];
@@ -75,11 +87,11 @@ function bindingOf(feeds: Values): number {
 }
 
 /** A model in this thread: an engine for each binding, made when it is first asked for. */
-interface Session {
-  readonly target: Target;
+interface Session extends Chosen {
   run(feeds: Values): Values | Promise<Values>;
   predict?(source: Source): Promise<Float32Array>;
   reset(): void;
+  close(): void;
 }
 
 /** What a worker is asked for once it has a model. */
@@ -102,18 +114,49 @@ const boundTo = (binding: Binding): Manifest =>
 const speaking = (engine: Engine, binding: Binding): TextEngine =>
   WITH_TEXTS ? withTexts(engine, binding) : engine as TextEngine;
 
-async function begin(target?: Target, onProgress?: Progress): Promise<Session> {
-  const first = await start(boundTo(manifest), url, target, onProgress);
+type Open = (
+  which: Binding, target?: Target, onProgress?: Progress, known?: Uint8Array,
+) => Promise<Engine>;
+
+const alone: Open = (which, target, onProgress, known) =>
+  start(boundTo(which), url, target, onProgress, known);
+
+/** How to open bindings whose work several threads share, if there can be several. */
+async function opener(
+  wanted: Choice["threads"], onCrew: (crew: Crew) => void,
+): Promise<Open> {
+  const threads = await threadsHere(wanted ?? "auto");
+  if (threads < 2) return alone;
+  const shared: Gather = async (code, pages, own) => {
+    const crew = await gather(code, pages, own, threads, () => makeWorker(HELPER));
+    onCrew(crew);
+    return crew;
+  };
+  return (which, target, onProgress, known) =>
+    start(boundTo(which), url, target, onProgress, known, shared)
+      .catch(() => alone(which, target, onProgress, known));
+}
+
+/** @param onCrew hears of the threads that are there beside this one */
+async function begin(
+  choice: Choice, onProgress?: Progress, onCrew?: (crew: Crew) => void,
+): Promise<Session> {
+  const crews: Crew[] = [];
+  const joined = (crew: Crew): void => {
+    crews.push(crew);
+    onCrew?.(crew);
+  };
+  const open = WITH_THREADS ? await opener(choice.threads, joined) : alone;
+  const first = await open(manifest, choice.target, onProgress);
   const made: TextEngine[] = [speaking(first, manifest)];
   const making: Promise<TextEngine>[] = [];
   const make = async (at: number): Promise<TextEngine> => {
-    const late = await start(
-      boundTo(bindings[at]!), url, first.target, undefined, first.weights,
-    );
+    const late = await open(bindings[at]!, first.target, undefined, first.weights);
     return made[at] = speaking(late, bindings[at]!);
   };
   return {
     target: first.target,
+    threads: first.threads,
     ...(WITH_PICTURES && { predict: answering(first) }),
     // At once where it can be, for the caller may change the feeds afterwards.
     run(feeds) {
@@ -125,6 +168,9 @@ async function begin(target?: Target, onProgress?: Progress): Promise<Session> {
       bindings.forEach((_, at) =>
         made[at] ? made[at].reset() : void making[at]?.then((late) => late.reset()));
     },
+    close() {
+      for (const crew of crews) crew.close();
+    },
   };
 }
 
@@ -133,9 +179,9 @@ const buffersOf = (values: Values): ArrayBuffer[] =>
   Object.values(values).flatMap((data) =>
     ArrayBuffer.isView(data) ? data.buffer as ArrayBuffer : []);
 
-async function makeWorker(): Promise<WorkerPort> {
+async function makeWorker(name = WORKER): Promise<WorkerPort> {
   if (globalThis.Worker) {
-    const options = { type: "module", name: WORKER } as const;
+    const options = { type: "module", name } as const;
     try {
       return new Worker(url, options) as WorkerPort;
     } catch {
@@ -145,7 +191,7 @@ async function makeWorker(): Promise<WorkerPort> {
     }
   }
   const { Worker: Thread } = await nodeModule("worker_threads");
-  const thread = new Thread(new URL(url), { workerData: WORKER });
+  const thread = new Thread(new URL(url), { workerData: name });
   thread.on("message", (data: unknown) => thread.onmessage({ data }));
   thread.on("error", (error: Error) => thread.onerror(error));
   return thread;
@@ -155,8 +201,9 @@ function work(port: Port): void {
   let session: Session | undefined;
   serve(port, async (message, note) => {
     if (!session) {
-      session = await begin(message.target, (...progress) => note(progress));
-      return [session.target, []];
+      session = await begin(message, (...progress) => note(progress), (crew) => note(crew.memory));
+      const { target, threads } = session;
+      return [{ target, threads } satisfies Chosen, []];
     }
     const request = message as Request;
     if ("reset" in request) return [session.reset(), []];
@@ -176,14 +223,21 @@ function copied(feeds: Values): Values {
   return copies;
 }
 
-async function loadThere(target: Target | undefined, onProgress: Progress | undefined) {
+async function loadThere(choice: Choice, onProgress: Progress | undefined) {
+  const crews: SharedArrayBuffer[] = [];
   const remote: Remote = connect(
     await makeWorker(),
-    ([loaded, total]) => onProgress?.(loaded, total),
+    (note) => {
+      if (WITH_THREADS && !Array.isArray(note)) crews.push(note);
+      else onProgress?.(...(note as [number, number]));
+    },
     (reason) => `the worker stopped (${reason}); load({ worker: false }) does without one`,
   );
-  const close = (): void => remote.close(CLOSED);
-  const chosen = await remote.ask<Target>({ target }).catch((error) => {
+  const close = (): void => {
+    if (WITH_THREADS) crews.forEach(dismiss);
+    remote.close(CLOSED);
+  };
+  const chosen = await remote.ask<Chosen>(choice).catch((error) => {
     close();
     throw error;
   });
@@ -194,7 +248,7 @@ async function loadThere(target: Target | undefined, onProgress: Progress | unde
   const ask = <T>(request: Request, given: Transferable[] = []): Promise<T> =>
     remote.ask(request, given);
   return {
-    target: chosen,
+    ...chosen,
     run,
     ...(WITH_PICTURES && {
       predict: (source: Source) =>
@@ -205,17 +259,20 @@ async function loadThere(target: Target | undefined, onProgress: Progress | unde
   };
 }
 
-async function loadHere(target: Target | undefined, onProgress: Progress | undefined) {
-  let session: Session | undefined = await begin(target, onProgress);
+async function loadHere(choice: Choice, onProgress: Progress | undefined) {
+  let session: Session | undefined = await begin(choice, onProgress);
   const opened = (): Session => {
     if (!session) throw new Error(CLOSED);
     return session;
   };
   const close = (): void => {
+    session?.close();
     session = undefined;
   };
+  const { target, threads } = session;
   return {
-    target: session.target,
+    target,
+    threads,
     run: (feeds: Values) => opened().run(feeds),
     ...(WITH_PICTURES && { predict: async (source: Source) => opened().predict!(source) }),
     reset: () => opened().reset(),
@@ -224,12 +281,13 @@ async function loadHere(target: Target | undefined, onProgress: Progress | undef
 }
 
 export async function load(options: LoadOptions = {}): Promise<Model> {
-  const { worker = true, onProgress } = options;
-  const { target, run, predict, reset, close } =
-    await (worker ? loadThere : loadHere)(options.target, onProgress);
+  const { worker = true, onProgress, ...choice } = options;
+  const { target, threads, run, predict, reset, close } =
+    await (worker ? loadThere : loadHere)(choice, onProgress);
   const info = {
     target,
     worker,
+    threads,
     ...sidesOf(manifest),
     bindings: bindings.map(sidesOf),
     bytes: { code: manifest.modules[target].size_bytes, weights: manifest.weights.size_bytes },
@@ -250,8 +308,11 @@ export async function load(options: LoadOptions = {}): Promise<Model> {
 const scope = globalThis as unknown as Port & { name?: string; document?: unknown; process?: any };
 if (scope.name === WORKER && !scope.document) {
   work(scope);
+} else if (WITH_THREADS && scope.name === HELPER && !scope.document) {
+  help(scope);
 } else if (scope.process?.versions?.node) {
   void nodeModule("worker_threads").then(({ parentPort, workerData }) => {
     if (workerData === WORKER) work(parentPort);
+    else if (WITH_THREADS && workerData === HELPER) help(parentPort);
   });
 }

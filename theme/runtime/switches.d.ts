@@ -8,3 +8,6 @@ declare const WITH_PICTURES: boolean;
 
 /** Whether the model takes or gives strings. */
 declare const WITH_TEXTS: boolean;
+
+/** Sharing the work with other threads. */
+declare const WITH_THREADS: boolean;

@@ -75,7 +75,7 @@ def subject(path: Path, shapes: Mapping[str, int | tuple[int, ...]] | None = Non
     Raises UsageError where the path is neither, and what compiling raises.
     """
     if not path.is_dir():
-        made = edgesite.compile(path, shapes=shapes)
+        made = edgesite.compile(path, shapes=shapes, threads="off")
         return _answered(path.stem, path, made.manifest, made.files())
     demo = demo_in(path)
     kept = compiled(demo, Cache.of_site(path.resolve().parent.parent))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -56,6 +56,10 @@ def compile_model(
     ] = None,
     constant: Constants = None,
     state: States = None,
+    threads: Annotated[
+        Literal["auto", "off"],
+        typer.Option(help="Add modules for threads where there is work that they can share."),
+    ] = "auto",
     tolerance: Annotated[
         float | None,
         typer.Option(help="Allowed difference, as a share of the largest output.", min=0),
@@ -71,14 +75,15 @@ def compile_model(
 ) -> None:
     """Compile a model to WebAssembly, with a JavaScript module that runs it.
 
-    Writes manifest.json, two modules (simd and relaxed), the weights, model.js and model.d.ts.
+    Writes manifest.json, two modules (simd and relaxed), the same for threads, the weights,
+    model.js and model.d.ts.
     """
     with reported(as_json):
         sizes, fixed, kept = shapes(shape), constants(constant), states(state)
         several = [{**(sizes or {}), **(shapes(text.split()) or {})} for text in binding or ()]
         import edgesite
 
-        compiled = edgesite.compile(model, several or sizes, fixed, kept)
+        compiled = edgesite.compile(model, several or sizes, fixed, kept, threads)
         proof: dict[str, Any] = {}
         if verify:
             from edgesite.verify import verify as compare
@@ -110,7 +115,7 @@ def check_model(
 
     import edgesite
 
-    compiled = edgesite.compile(model, sizes, fixed, kept)
+    compiled = edgesite.compile(model, sizes, fixed, kept, threads="off")
     manifest = compiled.manifest
     code = max(compiled.modules.values(), key=len)
     memory = manifest.memory_pages * 65536

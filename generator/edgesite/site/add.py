@@ -75,13 +75,13 @@ def _compiled(
 ) -> tuple[CompiledModel, bool]:
     """The compiled model, and whether sizes had to be guessed for it."""
     try:
-        return edgesite.compile(model, shapes=shapes), False
+        return edgesite.compile(model, shapes=shapes, threads="off"), False
     except UnsupportedShapeError as error:
         if shapes:
             raise
         sizes = guess_sizes(Reference(model).inputs)
         try:
-            return edgesite.compile(model, shapes=sizes), True
+            return edgesite.compile(model, shapes=sizes, threads="off"), True
         except EdgesiteError:
             raise error from None  # the question that was left open, not the answer that failed
 

@@ -82,7 +82,9 @@ def compiled(demo: DemoSource, cache: Cache) -> Compiled:
     if files is not None:
         return Compiled(key, files, cache.path(key), cached=True, fresh=None)
     try:
-        model = edgesite.compile(demo.model, shapes_of(demo), state=demo.config.state)
+        model = edgesite.compile(
+            demo.model, shapes_of(demo), state=demo.config.state, threads="off"
+        )
     except EdgesiteError as error:
         raise placed(demo, error) from None
     files = model.files()

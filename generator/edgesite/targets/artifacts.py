@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -30,6 +31,7 @@ from edgesite.targets.manifest import (
     TargetName,
     TensorInfo,
     TextStep,
+    Threads,
     WeightsFile,
 )
 from edgesite.tasks.images import open_image, prepare
@@ -42,7 +44,7 @@ TARGETS: tuple[TargetName, ...] = ("simd", "relaxed")
 _BUNDLES = Path(__file__).parent.parent / "bundles"
 _PLACEHOLDER = "__EDGESITE_MANIFEST__"
 _OURS = re.compile(
-    r"manifest\.json|model\.js|model\.d\.ts|weights\.[0-9a-f]{8}\.bin|model\.\w+\.[0-9a-f]{8}\.wasm"
+    r"manifest\.json|model\.js|model\.d\.ts|weights\.[0-9a-f]{8}\.bin|model(\.threads)?\.\w+\.[0-9a-f]{8}\.wasm"
 )
 
 
@@ -55,16 +57,19 @@ class CompiledModel:
     weights: bytes
     others: tuple[Mapping[TargetName, bytes], ...] = ()
     """The modules of the manifest's further bindings."""
+    shared: tuple[Mapping[TargetName, bytes], ...] = ()
+    """By binding, the modules for threads; empty where a binding has nothing to share."""
 
     def run(
-        self, feeds: Mapping[str, ArrayLike], *, target: TargetName = "relaxed"
+        self, feeds: Mapping[str, ArrayLike], *, target: TargetName = "relaxed", threads: int = 1
     ) -> dict[str, NDArray[np.generic]]:
         """Run one prediction on the shipped bytes, under wasmtime.
 
         `feeds` holds an array per input, of exactly its shape and dtype; the result holds
-        one per output. Raises UsageError for feeds that do not fit.
+        one per output, which is the same whatever the number of threads. Raises UsageError
+        for feeds that do not fit.
         """
-        return self._instances[target, self._binding_of(feeds)].run(feeds)
+        return self._instances[target, self._binding_of(feeds), threads].run(feeds)
 
     def predict(
         self, picture: str | os.PathLike[str] | Image, *, target: TargetName = "relaxed"
@@ -99,7 +104,7 @@ class CompiledModel:
         return known.index(given) if given in known else 0
 
     @cached_property
-    def _instances(self) -> dict[tuple[TargetName, int], Instance]:
+    def _instances(self) -> dict[tuple[TargetName, int, int], Instance]:
         return _Instances(self)
 
     def files(self) -> dict[str, bytes]:
@@ -113,6 +118,12 @@ class CompiledModel:
                 binding.modules[name].file: modules[name]
                 for binding, modules in self._bindings
                 for name in TARGETS
+            },
+            **{
+                binding.threads.modules[name].file: modules[name]
+                for (binding, _), modules in zip(self._bindings, self.shared, strict=False)
+                for name in modules
+                if binding.threads is not None
             },
             **described(self.manifest),
         }
@@ -153,21 +164,26 @@ def _is_replaceable(target: Path) -> bool:
     return not names or ("manifest.json" in names and all(map(_OURS.fullmatch, names)))
 
 
-class _Instances(dict[tuple[TargetName, int], Instance]):
+class _Instances(dict[tuple[TargetName, int, int], Instance]):
     """Instances of the modules of a model, made when they are first asked for."""
 
     def __init__(self, model: CompiledModel) -> None:
         super().__init__()
         self._model = model
 
-    def __missing__(self, key: tuple[TargetName, int]) -> Instance:
-        target, at = key
+    def __missing__(self, key: tuple[TargetName, int, int]) -> Instance:
+        target, at, threads = key
         if target not in self._model.modules:
             known = " or ".join(TARGETS)
             raise UsageError(f"target {target!r}: there is no such module; use {known}")
         binding, modules = self._model._bindings[at]
         offset = self._model.manifest.weights.offset
-        made = self[key] = Instance(binding, modules[target], self._model.weights, offset)
+        if threads > 1 and binding.threads is not None:
+            modules = self._model.shared[at]
+        else:
+            threads = 1
+        made = Instance(binding, modules[target], self._model.weights, offset, threads)
+        self[key] = made
         return made
 
 
@@ -190,7 +206,14 @@ def load(directory: str | os.PathLike[str]) -> CompiledModel:
     modules, *others = (
         {name: _checked(folder, binding.modules[name]) for name in TARGETS} for binding in bindings
     )
-    return CompiledModel(manifest, modules, _checked(folder, manifest.weights), tuple(others))
+    shared = tuple(
+        {name: _checked(folder, file) for name, file in binding.threads.modules.items()}
+        if binding.threads is not None
+        else {}
+        for binding in bindings
+    )
+    weights = _checked(folder, manifest.weights)
+    return CompiledModel(manifest, modules, weights, tuple(others), shared)
 
 
 def _checked(folder: Path, file: File) -> bytes:
@@ -212,8 +235,11 @@ def bind(
     memory_pages: int,
     strings: Sequence[str] = (),
     texts: Sequence[TextStep] = (),
+    shared: Mapping[TargetName, bytes] = MappingProxyType({}),
+    thread_pages: int = 0,
 ) -> Binding:
-    """A binding from its parts."""
+    """A binding from its parts; `shared` are the modules for threads, if there are any."""
+    threads = Threads(modules=_files("threads.", shared), pages=thread_pages) if shared else None
     return Binding(
         inputs=tuple(inputs),
         outputs=tuple(outputs),
@@ -221,8 +247,13 @@ def bind(
         memory_pages=memory_pages,
         strings=tuple(strings),
         texts=tuple(texts),
-        modules={name: _described(f"model.{name}", "wasm", modules[name]) for name in TARGETS},
+        modules=_files("", modules),
+        threads=threads,
     )
+
+
+def _files(kind: str, modules: Mapping[TargetName, bytes]) -> dict[TargetName, File]:
+    return {name: _described(f"model.{kind}{name}", "wasm", code) for name, code in modules.items()}
 
 
 def pack(
@@ -231,6 +262,7 @@ def pack(
     weights: bytes,
     *,
     weights_offset: int,
+    shared: Sequence[Mapping[TargetName, bytes]] = (),
 ) -> CompiledModel:
     """A compiled model from its parts: one binding, or several, each with its modules."""
     (first, modules), *others = bindings
@@ -241,7 +273,8 @@ def pack(
         bindings=tuple(binding for binding, _ in others),
         source=source,
     )
-    return CompiledModel(manifest, modules, weights, tuple(modules for _, modules in others))
+    rest = tuple(modules for _, modules in others)
+    return CompiledModel(manifest, modules, weights, rest, tuple(shared))
 
 
 def _described(stem: str, suffix: str, content: bytes) -> File:
@@ -294,7 +327,10 @@ def _switches(manifest: Manifest) -> list[str]:
     """What model.js must be able to do beyond running tensors, in the order of bundle.json."""
     bindings = (manifest, *manifest.bindings)
     is_speaking = any(i.dtype == "string" for b in bindings for i in (*b.inputs, *b.outputs))
-    texts = ["texts"] if is_speaking else []
-    if manifest.task is None:
-        return texts
-    return ["pictures", *(["centre"] if manifest.task.input.centre else []), *texts]
+    switches = {
+        "pictures": manifest.task is not None,
+        "centre": manifest.task is not None and manifest.task.input.centre is not None,
+        "texts": is_speaking,
+        "threads": any(binding.threads for binding in bindings),
+    }
+    return [name for name, is_on in switches.items() if is_on]

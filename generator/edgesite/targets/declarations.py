@@ -49,6 +49,11 @@ export interface LoadOptions {{
   worker?: boolean;
   /** The module to use; without it the engine is probed. */
   target?: Target;
+  /**
+   * How many threads share the work, at most 8; "auto", the default, takes as many as there are
+   * cores. It is one where a page is not cross-origin isolated, or where there is too little work.
+   */
+  threads?: number | "auto";
   /** Called with the bytes that have arrived and the bytes there are. */
   onProgress?: (loaded: number, total: number) => void;
 }}
@@ -67,6 +72,7 @@ export interface Model {{
   readonly info: Sides & {{
     readonly target: Target;
     readonly worker: boolean;
+    readonly threads: number;
     /** The model's sizes, the first of which `inputs` and `outputs` show too. */
     readonly bindings: readonly Sides[];
     readonly bytes: {{ readonly code: number; readonly weights: number }};{info}

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from math import prod
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
-import wasmtime
 from numpy.typing import ArrayLike, NDArray
 
 from edgesite.errors import UsageError
 from edgesite.ir import DType
+from edgesite.targets.machine import Alone, Crew, Machine
 from edgesite.targets.manifest import Binding, TensorInfo, TextOperand
 from edgesite.targets.texts import FUNCTIONS, placed
 
@@ -19,28 +19,21 @@ Array = NDArray[Any]
 
 
 class Instance:
-    """One instantiated module with its weights in place."""
+    """An instantiated module with its weights in place, or one for each of several threads."""
 
-    def __init__(self, manifest: Binding, code: bytes, weights: bytes, offset: int) -> None:
-        config = wasmtime.Config()
-        config.wasm_relaxed_simd = True
-        engine = wasmtime.Engine(config)
+    def __init__(
+        self, manifest: Binding, code: bytes, weights: bytes, offset: int, threads: int = 1
+    ) -> None:
         self._manifest = manifest
-        self._store = wasmtime.Store(engine)
-        instance = wasmtime.Instance(self._store, wasmtime.Module(engine, code), [])
-        exports = instance.exports(self._store)
-        self._memory = cast(wasmtime.Memory, exports["memory"])
-        self._run = cast(Callable[[wasmtime.Store], None], exports["run"])
-        self._memory.write(self._store, weights, offset)
+        self._machine = _machine(manifest, code, threads)
+        self._machine.write(weights, offset)
         self._strings = {text: number for number, text in enumerate(manifest.strings)}
-        cast(Callable[[wasmtime.Store], None], exports["init"])(self._store)
-        if manifest.state:
-            self._reset = cast(Callable[[wasmtime.Store], None], exports["reset"])
+        self._machine.call("init")
 
     def reset(self) -> None:
         """Make the next run the first one again."""
         if self._manifest.state:
-            self._reset(self._store)
+            self._machine.call("reset")
 
     def run(self, feeds: Mapping[str, ArrayLike]) -> dict[str, NDArray[np.generic]]:
         """One prediction; raises UsageError for feeds that do not fit."""
@@ -55,20 +48,20 @@ class Instance:
             for info, answer in zip(step.outputs, made, strict=True):
                 values[info.name] = answer
                 self._write(info, placed(answer, info.shape))
-        self._run(self._store)
+        self._machine.call("run")
         return {info.name: self._read(info) for info in manifest.outputs}
 
     def _write(self, info: TensorInfo, array: Array) -> None:
         is_text = info.dtype == "string"
         stored = self._numbered(array) if is_text else array.astype(DType(info.dtype).numpy)
-        self._memory.write(self._store, stored.tobytes(), info.offset)
+        self._machine.write(stored.tobytes(), info.offset)
 
     def _read(self, info: TensorInfo) -> NDArray[np.generic]:
-        raw = self._memory.read(self._store, info.offset, info.offset + info.size_bytes)
+        raw = self._machine.read(info.offset, info.size_bytes)
         shape = list(info.shape)
         for axis, at in info.counts.items():
-            shape[axis] = int.from_bytes(self._memory.read(self._store, at, at + 8), "little")
-        elements = np.frombuffer(bytes(raw), DType(info.dtype).numpy)
+            shape[axis] = int.from_bytes(self._machine.read(at, 8), "little")
+        elements = np.frombuffer(raw, DType(info.dtype).numpy)
         array = elements[: prod(shape)].reshape(shape)
         if info.dtype != "string":
             return array
@@ -79,6 +72,12 @@ class Instance:
         known = self._strings
         numbers = [known.setdefault(str(text), len(known)) for text in texts.ravel()]
         return np.array(numbers, np.int32)
+
+
+def _machine(manifest: Binding, code: bytes, threads: int) -> Machine:
+    if threads == 1 or manifest.threads is None:
+        return Alone(code)
+    return Crew(code, manifest.memory_pages + threads * manifest.threads.pages, threads)
 
 
 def _operand(operand: TextOperand, values: Mapping[str, Array]) -> Array:

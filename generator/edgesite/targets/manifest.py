@@ -116,6 +116,16 @@ class TextStep(Part):
     """What else it is told, by name."""
 
 
+class Threads(Part):
+    """What several threads run instead, each an instance of its own with the same memory."""
+
+    modules: dict[TargetName, File]
+    """The code, by feature level. It imports the memory as `env.memory`, which is shared."""
+
+    pages: int
+    """What the memory is longer by for each thread, in pages of 64 KiB."""
+
+
 class Binding(Part):
     """A model for one set of shapes."""
 
@@ -133,6 +143,9 @@ class Binding(Part):
 
     modules: dict[TargetName, File]
     """The code, by feature level."""
+
+    threads: Threads | None = None
+    """Where there is work that threads can share."""
 
     strings: tuple[str, ...] = ()
     """What the int32 numbers in tensors of dtype "string" stand for. A host numbers other strings

@@ -107,7 +107,8 @@ def steps(
     reads = (product.left.value, filters, *(load.value for load in plan.loads))
     scratch = scratch_for(node.output.name, MOST_RESULTS)
     layouts[scratch] = Layout.row_major(scratch.shape)
-    return [Step(kernel, reads, (node.output, scratch), macs=product.macs, origin=node.origin)]
+    writes = (node.output, scratch)
+    return [Step(kernel, reads, writes, macs=product.macs, origin=node.origin, scratch=(scratch,))]
 
 
 def _kernel(plan: Plan) -> Depthwise8Kernel | None:

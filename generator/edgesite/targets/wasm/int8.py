@@ -125,12 +125,19 @@ def steps(
     constants[packed] = array
     wide, widening = widened(packed, layouts)
     reads = (product.left.value, wide, *(load.value for load in plan.loads))
-    writes: tuple[Value, ...] = (node.output,)
+    scratch: tuple[Value, ...] = ()
     if not kernel.finish.is_plain:
-        scratch = scratch_for(node.output.name, ROWS)
-        layouts[scratch] = Layout.row_major(scratch.shape)
-        writes = (node.output, scratch)
-    return [widening, Step(kernel, reads, writes, macs=product.macs, origin=node.origin)]
+        scratch = (scratch_for(node.output.name, ROWS),)
+        layouts[scratch[0]] = Layout.row_major(scratch[0].shape)
+    step = Step(
+        kernel,
+        reads,
+        (node.output, *scratch),
+        macs=product.macs,
+        origin=node.origin,
+        scratch=scratch,
+    )
+    return [widening, step]
 
 
 def _kernel(plan: Plan) -> Int8Kernel | None:

@@ -41,6 +41,11 @@ class Step:
     effort: float = 1.0
     """Multiplications that are done for each of `macs`."""
     origin: str = ""
+    scratch: tuple[Value, ...] = ()
+    """What it writes for itself, of no use when it is over."""
+    block: tuple[Value, int] | None = None
+    """The result that a few calls in a row compute a block of, and the number of the block.
+    Blocks of one result have only in common where they keep what lies between their calls."""
 
 
 @dataclass(frozen=True)
@@ -61,16 +66,20 @@ class LoopKernel:
         """Write the loops; they are the same with and without relaxed instructions."""
         del relaxed
         scalars.f.keep_constants()
+        layouts = dict(zip(self.values, self.layouts, strict=True))
+        bases = dict(zip(self.values, pointers, strict=True))
+        loops.emit(scalars, self.node, layouts, bases)
+
+    @property
+    def values(self) -> tuple[Value, ...]:
+        """What the pointers lead to: the values the node reads, then the one it writes."""
         # By number, as `anonymous` gave them: names decide the order of sums, and so of reads.
         # A node that works in place reads what it writes, in the place of the missing number.
         names = {value.name for value in self.node.inputs}
         numbers = {f"v{k}": k for k in range(len(names))}
         own = next((k for name, k in numbers.items() if name not in names), 0)
         inputs = sorted(self.node.inputs, key=lambda value: numbers.get(value.name, own))
-        values = (*inputs, self.node.output)
-        layouts = dict(zip(values, self.layouts, strict=True))
-        bases = dict(zip(values, pointers, strict=True))
-        loops.emit(scalars, self.node, layouts, bases)
+        return (*inputs, self.node.output)
 
 
 def loop_step(node: Node, layouts: Mapping[Value, Layout]) -> Step:

@@ -248,7 +248,8 @@ class _Steps:
         plain = self._filters(constants)
         size = shape.channels * shape.panels * PANEL
         spectrum = self._value("spectrum", size, numbers.lanes)
-        filters = FilterKernel(numbers, shape.channels, shape.panels)
+        plane = _plane_bytes(size, numbers.lanes)
+        filters = FilterKernel(numbers, shape.channels, shape.panels, plane)
         made = [Step(filters, (plain,), (spectrum,))]
         layouts[plain] = Layout.row_major(plain.shape)
         blocks = list(self._blocks())
@@ -265,7 +266,8 @@ class _Steps:
                 for loop in found:
                     bases = [b + position * s for b, s in zip(bases, loop.steps, strict=True)]
             for block in blocks:
-                made += self._block(block, bases, spectrum, inputs, products)
+                calls = self._block(block, bases, spectrum, inputs, products)
+                made += [replace(call, block=(node.output, len(made))) for call in calls]
         first = made[1]
         effort = shape.planes / (3 * shape.m) ** 2
         made[1] = replace(first, macs=self.product.macs, effort=effort, origin=node.origin)

@@ -33,6 +33,8 @@ class FilterKernel:
     arithmetic: Arithmetic
     channels: int
     panels: int
+    plane: int
+    """Bytes from one plane to the next."""
 
     @property
     def name(self) -> str:
@@ -46,7 +48,6 @@ class FilterKernel:
         _, matrix, _ = self.arithmetic.matrices
         size = self.channels * PANEL * self.arithmetic.item_bytes
         given = size if self.arithmetic.lanes.is_float else size // 2
-        plane = self.panels * size + LINE_BYTES
         with f.loop(0, self.panels) as panel:
             here = f.local(I32, source + panel * (9 * given))
             to_panel = f.let(target + panel * size)
@@ -58,7 +59,7 @@ class FilterKernel:
                 rows = transformed_square(scalars, matrix, columns, relaxed=relaxed)
                 there = f.let(to_panel + at)
                 for number, value in enumerate(value for row in rows for value in row):
-                    f.store(f.let(there + number * plane), value)
+                    f.store(f.let(there + number * self.plane), value)
                 f.assign(here, here + VECTOR_BYTES * given // size)
 
     def _load(self, f: Function, address: Local, offset: int) -> Wasm:
