@@ -11,8 +11,9 @@ from onnx import TensorProto, helper, parser
 
 import edgesite
 from edgesite.errors import ModelError, VerificationError
+from edgesite.targets.feeds import random_feeds
 from edgesite.targets.manifest import Manifest, TensorInfo
-from edgesite.verify import Feeds, Reference, Target, random_feeds, verify
+from edgesite.verify import Feeds, Reference, Target, verify
 
 Array = np.ndarray[Any, Any]
 Run = Callable[[Feeds, str], dict[str, Array]]

@@ -21,6 +21,7 @@ from edgesite.errors import (
     ProblemsError,
     UnsupportedShapeError,
     UnsupportedTypeError,
+    UsageError,
 )
 from edgesite.frontend import StaticGraph, StaticNode, ValueInfo
 from edgesite.frontend.remedies import hint, missing
@@ -40,8 +41,10 @@ from edgesite.ir import (
 from edgesite.passes import PIPELINE
 from edgesite.passes.layout import Arranged, choose_layouts
 from edgesite.targets.artifacts import TARGETS, CompiledModel, bind, pack, tensor_info
+from edgesite.targets.feeds import random_feeds
 from edgesite.targets.manifest import (
     Binding,
+    Decoded,
     Source,
     StateInfo,
     TargetName,
@@ -49,16 +52,22 @@ from edgesite.targets.manifest import (
     TextOperand,
     TextStep,
 )
+from edgesite.targets.stored.choice import FORMS, Choice, Limits, Trial, Weights, choose, fixed
+from edgesite.targets.stored.forms import HALF, INT8, PLAIN, Part
 from edgesite.targets.wasm.explain import Layer, grouped, layers
 from edgesite.targets.wasm.module import MOST_PAGES, build_module, build_shared_module
 from edgesite.targets.wasm.schedule import FIRST_BYTE, Schedule, make_schedule, reach
 from edgesite.targets.wasm.threads import MOST_THREADS
+from edgesite.targets.wasm.unpack import Unpacking
 
 if TYPE_CHECKING:
     import onnx
 
 Shapes = Mapping[str, Sequence[int] | int]
 Threads = Literal["auto", "off"]
+
+_RANDOM = 16
+"""Inputs to try forms of weights on, where none are given."""
 
 
 def compile(  # noqa: A001 - the name users expect: edgesite.compile(model)
@@ -67,6 +76,10 @@ def compile(  # noqa: A001 - the name users expect: edgesite.compile(model)
     constants: Mapping[str, ArrayLike] | None = None,
     state: Mapping[str, str] | None = None,
     threads: Threads = "auto",
+    *,
+    weights: Weights = "float32",
+    calibration: Sequence[Mapping[str, ArrayLike]] | None = None,
+    limits: Limits = Limits(),  # noqa: B008 - frozen
 ) -> CompiledModel:
     """Compile an ONNX model to WebAssembly.
 
@@ -78,30 +91,73 @@ def compile(  # noqa: A001 - the name users expect: edgesite.compile(model)
     but kept from run to run, and zero at first. Where there is work that threads can share,
     modules for them are added, which those load who use threads; `threads="off"` leaves them out.
 
+    `weights` is the form in which weights are stored: float16 or int8 for all, or for every
+    tensor the smallest palette, with "auto" the smallest of all forms, for which the outputs
+    stay within `limits`. They are tried on the inputs in `calibration`, for the first of the
+    shapes; random ones if there are none.
+
     Raises ModelError for a broken model, UnsupportedError for one that cannot be compiled,
     UsageError for shapes, constants or state that do not fit, and ProblemsError where there
     are several reasons.
     """
+    if weights not in FORMS:
+        raise UsageError(f'weights: got "{weights}"; give one of {", ".join(FORMS)}')
     source = Path(model) if isinstance(model, str | os.PathLike) else model
     bindings = [*shapes] if isinstance(shapes, Sequence) else [shapes or {}]
     programs = [_program(source, binding, constants, state or {}) for binding in bindings or [{}]]
-    pool: tuple[bytes, ...] = ()
+    pool: tuple[Part, ...] = ()
     schedules = []
     for program in programs:
         schedules.append(program.schedule(pool))
         pool = schedules[-1].parts
     if len(programs) > 1:  # now that all weights are known, each is made for all of them
         schedules = [program.schedule(pool) for program in programs]
+    pairs = list(zip(programs, schedules, strict=True))
+    if weights == "float32":
+        return _packed(pairs, threads)
+    return _packed(pairs, threads, _choice(pairs[0], weights, calibration, limits))
+
+
+def _packed(
+    pairs: Sequence[tuple[_Program, Schedule]], threads: Threads, choice: Choice | None = None
+) -> CompiledModel:
+    """A model of all bindings, its weights as they are or in other forms."""
+    unpacking = None
+    if choice is not None and any(each.form != PLAIN for each in choice.parts):
+        unpacking = Unpacking(choice.parts, FIRST_BYTE)
     bound = [
-        _bound(program, made, threads) for program, made in zip(programs, schedules, strict=True)
+        _bound(program, schedule.unpacked_by(unpacking), threads) for program, schedule in pairs
     ]
+    plain = pairs[0][1].weights
     return pack(
         [(binding, modules) for binding, modules, _ in bound],
-        _source(programs[0].static, schedules[0]),
-        schedules[0].weights,
-        weights_offset=FIRST_BYTE,
+        _source(pairs[0][0].static, pairs[0][1]),
+        plain if unpacking is None else b"".join(each.data for each in unpacking.parts),
+        weights_offset=FIRST_BYTE if unpacking is None else unpacking.source,
         shared=[shared for _, _, shared in bound],
+        decoded=None
+        if unpacking is None
+        else Decoded(offset=unpacking.target, size_bytes=unpacking.decoded_bytes),
+        choice=choice,
+        plain=None if unpacking is None else plain,
     )
+
+
+def _choice(
+    first: tuple[_Program, Schedule],
+    weights: Weights,
+    calibration: Sequence[Mapping[str, ArrayLike]] | None,
+    limits: Limits,
+) -> Choice:
+    """The forms of the weights."""
+    parts = first[1].parts
+    if weights in ("float16", "int8"):
+        return fixed(parts, HALF if weights == "float16" else INT8)
+    model = _packed([first], "off")
+    inputs = calibration or [random_feeds(model.manifest, seed) for seed in range(_RANDOM)]
+    # Of the two modules the one that answers the same on every machine.
+    instance = model.instance("simd")
+    return choose(Trial(instance, parts, inputs, model.manifest.source.macs), weights, limits)
 
 
 def explain(
@@ -144,7 +200,7 @@ class _Program:
     arranged: Arranged
     state: Mapping[str, str]
 
-    def schedule(self, pool: Sequence[bytes]) -> Schedule:
+    def schedule(self, pool: Sequence[Part]) -> Schedule:
         return make_schedule(self.arranged, self.state.values(), pool)
 
 

@@ -28,11 +28,13 @@ import numpy as np
 from edgesite.errors import ModelError, VerificationError
 from edgesite.frontend.steps import steps_of_outputs
 from edgesite.ir import DType
+from edgesite.targets.feeds import random_feeds
+from edgesite.targets.stored.choice import Effect, Limits, effect_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from edgesite.targets.manifest import Binding, Manifest
+    from edgesite.targets.manifest import Manifest
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Feeds = Mapping[str, Array]
@@ -151,6 +153,46 @@ def _same(module: str, alone: Mapping[str, Array], shared: Mapping[str, Array]) 
             )
 
 
+def verify_forms(
+    compiled: Runnable,
+    model: Path | str | bytes,
+    samples: Sequence[Feeds] = (),
+    limits: Limits = Limits(),  # noqa: B008 - frozen
+    *,
+    constants: Feeds = MappingProxyType({}),
+    random_samples: int = 16,
+) -> Effect:
+    """Compare both modules, with the weights in the forms that ship, with onnxruntime.
+
+    Unlike `verify`, which shows that the code is right, this shows what the forms cost, on the
+    samples or else on seeded random inputs. Raises VerificationError where that is more than
+    the limits allow.
+    """
+    reference, manifest = Reference(model), compiled.manifest
+    given = samples or [random_feeds(manifest, seed) for seed in range(random_samples)]
+    wanted, got = [], []
+    for target in TARGETS:
+        compiled.reset()
+        state = {
+            info.name: np.zeros(info.shape, DType(info.dtype).numpy) for info in manifest.state
+        }
+        for feeds in given:
+            expected = reference.run({**constants, **feeds, **state})
+            state = {info.name: expected[info.output] for info in manifest.state}
+            wanted.append({info.name: expected[info.name] for info in manifest.outputs})
+            got.append(dict(compiled.run(feeds, target=target)))
+    effect = effect_of(wanted, got)
+    if not effect.within(limits):
+        forms = " and ".join(manifest.weights.forms)
+        raise VerificationError(
+            f"weights stored as {forms}: the outputs differ from onnxruntime by up to "
+            f"{effect.share:.2%} of the largest, and {effect.agreement:.2%} have the same best; "
+            f"{limits.difference:.2%} and {limits.agreement:.2%} are wanted: "
+            "take weights: auto, or raise `tolerance` or lower `agreement`"
+        )
+    return effect
+
+
 def _name_of(number: int, given: int, names: Sequence[str]) -> str:
     if number >= given:
         return "a random input"
@@ -218,34 +260,6 @@ def _dtype(name: str) -> str | None:
     if element == name or element == "string":
         return None
     return {"float": "float32", "double": "float64"}.get(element, element)
-
-
-def random_feeds(manifest: Binding, seed: int) -> dict[str, Array]:
-    """Inputs of the right dtypes and shapes, the same for the same seed."""
-    generator = np.random.default_rng(seed)
-    texts = np.array([*filter(None, manifest.strings), "a", "b c"], object)
-    return {
-        info.name: generator.choice(texts, info.shape)
-        if info.dtype == "string"
-        else _random(generator, np.dtype(info.dtype), info.shape)
-        for info in manifest.inputs
-    }
-
-
-def _random(generator: np.random.Generator, dtype: np.dtype[Any], shape: tuple[int, ...]) -> Array:
-    """Standard normal floats, all bytes, and otherwise 0 or 1: good as an index and as a mask.
-
-    A larger number in a mask adds tens of thousands to the scores of attention, in which
-    nothing but rounding is left of what is compared.
-    """
-    if dtype.kind == "f":
-        return generator.standard_normal(shape).astype(dtype)
-    if dtype.kind == "b":
-        return generator.integers(0, 2, shape).astype(dtype)
-    if dtype.itemsize == 1:
-        bounds = np.iinfo(dtype)
-        return generator.integers(bounds.min, bounds.max, shape, dtype=dtype, endpoint=True)
-    return generator.integers(0, 2, shape).astype(dtype)
 
 
 def _pair(where: str, actual: Feeds, expected: Feeds, name: str) -> tuple[Array, Array]:

@@ -34,6 +34,8 @@ export interface Engine {
 /** The exports of a compiled module. */
 export interface Exports {
   readonly memory: WebAssembly.Memory;
+  /** Where weights are stored in other forms: what has arrived becomes what is computed with. */
+  decode?(arrived: number): void;
   init(): void;
   warm(n: number): void;
   run(): void;
@@ -178,10 +180,16 @@ export async function start(
   let loaded = 0;
 
   /** Read a file whole; its size, unlike Content-Length, is what it is after decompression. */
-  const fill = async (reading: Reading, size: number, place: Uint8Array): Promise<void> => {
+  const fill = async (
+    reading: Reading, size: number, place: Uint8Array, decode?: Exports["decode"],
+  ): Promise<void> => {
     let at = 0;
-    for (let part; (part = await reading.next()); at += part.length) {
-      if (at + part.length <= size) place.set(part, at);
+    for (let part; (part = await reading.next());) {
+      if (at + part.length <= size) {
+        place.set(part, at);
+        decode?.(at + part.length);
+      }
+      at += part.length;
       loaded += part.length;
       onProgress?.(loaded, code.size_bytes + weights.size_bytes);
     }
@@ -201,9 +209,13 @@ export async function start(
   const crew = shared && (await gather!(bytes, memory_pages, shared.pages));
   const exports = crew?.exports ?? (await named(code.file, instantiate(bytes, memory_pages)));
 
-  const place = new Uint8Array(exports.memory.buffer, weights.offset, weights.size_bytes);
+  const view = ({ offset, size_bytes }: Pick<TensorPlace, "offset" | "size_bytes">) =>
+    new Uint8Array(exports.memory.buffer as ArrayBuffer, offset, size_bytes);
+  const whole = view(weights.decoded ?? weights);
+  const place = known ? whole : view(weights);
   let arrived = false;
-  const arriving = named(weights.file, fill(weightsFile, weights.size_bytes, place)).then(() => {
+  const decode = known ? undefined : exports.decode;
+  const arriving = named(weights.file, fill(weightsFile, place.length, place, decode)).then(() => {
     arrived = true;
   });
   // Warming pays while it hides behind a download. Without one it still pays in the engines that
@@ -213,5 +225,5 @@ export async function start(
   exports.init();
   const reset = (): void => exports.reset?.();
   const run = prepareRun(exports, manifest);
-  return { target, weights: place, threads: crew?.threads ?? 1, run, reset };
+  return { target, weights: whole, threads: crew?.threads ?? 1, run, reset };
 }

@@ -82,7 +82,13 @@ export interface Classification {
 export interface Manifest extends Binding {
   readonly format: number;
   readonly edgesite: string;
-  readonly weights: FileEntry & { readonly offset: number };
+  readonly weights: FileEntry & {
+    readonly offset: number;
+    /** How many of the numbers are stored in which form, where not all are as computed with. */
+    readonly forms: Readonly<Record<string, number>>;
+    /** Where `decode()` puts them, in these cases. */
+    readonly decoded: { readonly offset: number; readonly size_bytes: number } | null;
+  };
   /** The same model for other shapes, with the same weights. */
   readonly bindings?: readonly Binding[];
   /** Where the model belongs to a demo. */

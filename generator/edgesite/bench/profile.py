@@ -11,8 +11,8 @@ from edgesite.bench.subject import SEED, bytes_of, demo_in
 from edgesite.bench.visit import visit
 from edgesite.site.assets import Assets
 from edgesite.site.compiled import shapes_of
+from edgesite.targets.feeds import random_feeds
 from edgesite.targets.wasm.explain import HEADING, Layer, described
-from edgesite.verify import random_feeds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

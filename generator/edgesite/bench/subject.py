@@ -14,7 +14,8 @@ from edgesite.site.cache import Cache
 from edgesite.site.compiled import compiled
 from edgesite.site.problems import Problems
 from edgesite.site.source import DEMO_FILE, DemoSource, load_demo
-from edgesite.verify import Reference, random_feeds
+from edgesite.targets.feeds import random_feeds
+from edgesite.verify import Reference
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -64,6 +64,24 @@ Constants = Annotated[
         "Repeat for more.",
     ),
 ]
+Weights = Annotated[
+    str,
+    typer.Option(
+        "--weights",
+        metavar="FORM",
+        help="How weights are stored: float32, float16, int8, palette, or auto, the smallest "
+        "forms whose outputs stay within --tolerance and --agreement.",
+    ),
+]
+CalibrationFiles = Annotated[
+    Path | None,
+    typer.Option(
+        "--calibration",
+        metavar="DIR",
+        help="Inputs that the forms of weights are tried on: .npz files with an array per input. "
+        "Random ones if left out.",
+    ),
+]
 States = Annotated[
     list[str] | None,
     typer.Option(
@@ -139,6 +157,24 @@ def constants(options: Sequence[str] | None) -> dict[str, Any] | None:
                 "write it as --constant rate=16000, or name a .npy file"
             ) from None
     return arrays or None
+
+
+def calibration(folder: Path | None) -> list[dict[str, Any]] | None:
+    """--calibration DIR: the arrays of every .npz file, in the order of their names."""
+    if folder is None:
+        return None
+    import numpy as np
+
+    paths = sorted(folder.glob("*.npz"))
+    if not paths:
+        raise UsageError(
+            f"--calibration: {folder} has no .npz files; write some with numpy.savez, an array "
+            "per input"
+        )
+    try:
+        return [dict(np.load(path, allow_pickle=False)) for path in paths]
+    except (ValueError, OSError) as error:
+        raise UsageError(f"--calibration: {error}; write the files with numpy.savez") from None
 
 
 def states(options: Sequence[str] | None) -> dict[str, str] | None:

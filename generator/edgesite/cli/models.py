@@ -10,10 +10,13 @@ import typer
 
 from edgesite.cli.app import (
     AsJson,
+    CalibrationFiles,
     Constants,
     Shapes,
     States,
+    Weights,
     app,
+    calibration,
     constants,
     shapes,
     states,
@@ -21,9 +24,11 @@ from edgesite.cli.app import (
 from edgesite.cli.show import reported, show, size
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
+    from edgesite import CompiledModel
     from edgesite.targets.manifest import Manifest
+    from edgesite.targets.stored.choice import Limits
 
 
 @app.command(
@@ -35,6 +40,7 @@ if TYPE_CHECKING:
         "  edgesite compile model.onnx -o compiled --shape image=1,3,224,224\n"
         "  edgesite compile model.onnx -o compiled --shape batch=1 --constant rate=16000\n"
         "  edgesite compile step.onnx -o compiled --state present=past\n"
+        "  edgesite compile model.onnx -o compiled --weights auto\n"
         "  edgesite compile text.onnx -o compiled --binding length=16 --binding length=64\n\n"
         "\b\nThen, in a page or in Node:\n"
         '  import { load } from "./compiled/model.js";\n'
@@ -60,9 +66,24 @@ def compile_model(
         Literal["auto", "off"],
         typer.Option(help="Add modules for threads where there is work that they can share."),
     ] = "auto",
+    weights: Weights = "float32",
+    inputs: CalibrationFiles = None,
     tolerance: Annotated[
         float | None,
-        typer.Option(help="Allowed difference, as a share of the largest output.", min=0),
+        typer.Option(
+            help="Allowed difference, as a share of the largest output; 1e-4 if left out, and "
+            "1.5e-2 where weights are not stored as float32.",
+            min=0,
+        ),
+    ] = None,
+    agreement: Annotated[
+        float | None,
+        typer.Option(
+            help="The share of outputs whose largest value must stay where it is when weights "
+            "are not stored as float32; 0.99 if left out.",
+            min=0,
+            max=1,
+        ),
     ] = None,
     verify: Annotated[
         bool, typer.Option(help="Compare with onnxruntime on random inputs before writing.")
@@ -81,19 +102,31 @@ def compile_model(
     with reported(as_json):
         sizes, fixed, kept = shapes(shape), constants(constant), states(state)
         several = [{**(sizes or {}), **(shapes(text.split()) or {})} for text in binding or ()]
+        given = calibration(inputs)
         import edgesite
+        from edgesite.targets.stored.choice import limited
+        from edgesite.targets.stored.report import table as forms_table
 
-        compiled = edgesite.compile(model, several or sizes, fixed, kept, threads)
-        proof: dict[str, Any] = {}
-        if verify:
-            from edgesite.verify import verify as compare
-
-            found = compare(compiled, model, tolerance=tolerance, constants=fixed or {})
-            proof = {"max_difference": found.max_difference, "onnxruntime": found.onnxruntime}
+        limits = limited(tolerance, agreement)
+        compiled = edgesite.compile(
+            model,
+            several or sizes,
+            fixed,
+            kept,
+            threads,
+            weights=weights,  # type: ignore[arg-type]
+            calibration=given,
+            limits=limits,
+        )
+        proof = _proof(compiled, model, given, tolerance, limits, fixed or {}) if verify else {}
         compiled.save(out)
         manifest = compiled.manifest
         facts = {"out": out, "manifest": manifest.model_dump(mode="json"), "proof": proof}
         lines = _compiled_lines(out, manifest, proof)
+        if compiled.choice is not None:
+            facts["forms"] = [asdict(row) for row in compiled.choice.rows]
+            facts["tensors"] = [asdict(layer) for layer in compiled.choice.layers]
+            lines = [*forms_table(compiled.choice), *lines]
         if explain:
             from edgesite import compiler
             from edgesite.targets.wasm.explain import table
@@ -102,6 +135,28 @@ def compile_model(
             facts["layers"] = [asdict(row) for row in rows]
             lines = [*table(rows), *lines]
         show(as_json, facts, lines)
+
+
+def _proof(
+    compiled: CompiledModel,
+    model: Path,
+    inputs: Sequence[Mapping[str, Any]] | None,
+    tolerance: float | None,
+    limits: Limits,
+    fixed: Mapping[str, Any],
+) -> dict[str, Any]:
+    """How far a model is from onnxruntime: its code, and its weights where they are rounded."""
+    from edgesite.verify import verify, verify_forms
+
+    rounded = compiled.plain is not None
+    found = verify(
+        compiled.unrounded(), model, tolerance=None if rounded else tolerance, constants=fixed
+    )
+    proof = {"max_difference": found.max_difference, "onnxruntime": found.onnxruntime}
+    if rounded:
+        effect = verify_forms(compiled, model, inputs or (), limits, constants=fixed)
+        proof |= {"code_difference": found.max_difference, **asdict(effect)}
+    return proof
 
 
 def check_model(
@@ -156,5 +211,7 @@ def _compiled_lines(out: Path, manifest: Manifest, proof: Mapping[str, Any]) -> 
     code = max(module.size_bytes for b in bindings for module in b.modules.values())
     shapes = [f"or {i.name}: {list(i.shape)}" for b in manifest.bindings for i in b.inputs]
     agreement = f", differs from onnxruntime by {proof['max_difference']:.1e}" if proof else ""
+    if "agreement" in proof:
+        agreement += f", same best value in {proof['agreement']:.1%}"
     weights = size(manifest.weights.size_bytes)
     return [*_tensors(manifest), *shapes, f"{out}: code {size(code)}, weights {weights}{agreement}"]

@@ -12,7 +12,7 @@ import numpy as np
 
 from edgesite.errors import UnsupportedError
 from edgesite.site.wording import shown
-from edgesite.verify import random_feeds
+from edgesite.targets.feeds import random_feeds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

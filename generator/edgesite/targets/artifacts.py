@@ -8,7 +8,7 @@ import os
 import re
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
@@ -24,6 +24,7 @@ from edgesite.targets.declarations import declare
 from edgesite.targets.host import Instance
 from edgesite.targets.manifest import (
     Binding,
+    Decoded,
     File,
     Manifest,
     Source,
@@ -34,6 +35,7 @@ from edgesite.targets.manifest import (
     Threads,
     WeightsFile,
 )
+from edgesite.targets.stored.choice import Choice
 from edgesite.tasks.images import open_image, prepare
 
 if TYPE_CHECKING:
@@ -59,6 +61,19 @@ class CompiledModel:
     """The modules of the manifest's further bindings."""
     shared: tuple[Mapping[TargetName, bytes], ...] = ()
     """By binding, the modules for threads; empty where a binding has nothing to share."""
+    plain: bytes | None = None
+    """The weights before they were brought into smaller forms; not known of a loaded model."""
+    choice: Choice | None = None
+    """How the forms of the weights were chosen; not known of a loaded model."""
+    instead: bytes | None = None
+    """Weights to run with in place of those that ship."""
+
+    def unrounded(self) -> CompiledModel:
+        """The same modules on the weights before they were brought into smaller forms.
+
+        These answer as the model does, which shows that nothing but the forms makes a difference.
+        """
+        return self if self.plain is None else replace(self, instead=self.plain)
 
     def run(
         self, feeds: Mapping[str, ArrayLike], *, target: TargetName = "relaxed", threads: int = 1
@@ -89,6 +104,10 @@ class CompiledModel:
         shape = next(info.shape for info in self.manifest.inputs if info.name == task.input.name)
         feeds = {task.input.name: prepare(image, task.input).reshape(shape)}
         return task.answers(self.run(feeds, target=target)[task.output])
+
+    def instance(self, target: TargetName) -> Instance:
+        """A fresh instance of the first binding's module."""
+        return Instance(self.manifest, self.modules[target], self.manifest.weights, self.weights)
 
     def reset(self) -> None:
         """Forget the state of a model that has one: the next run is like the first."""
@@ -177,13 +196,14 @@ class _Instances(dict[tuple[TargetName, int, int], Instance]):
             known = " or ".join(TARGETS)
             raise UsageError(f"target {target!r}: there is no such module; use {known}")
         binding, modules = self._model._bindings[at]
-        offset = self._model.manifest.weights.offset
         if threads > 1 and binding.threads is not None:
             modules = self._model.shared[at]
         else:
             threads = 1
-        made = Instance(binding, modules[target], self._model.weights, offset, threads)
-        self[key] = made
+        file, weights = self._model.manifest.weights, self._model.weights
+        made = self[key] = Instance(binding, modules[target], file, weights, threads)
+        if self._model.instead is not None:
+            made.reweigh(self._model.instead)
         return made
 
 
@@ -263,18 +283,26 @@ def pack(
     *,
     weights_offset: int,
     shared: Sequence[Mapping[TargetName, bytes]] = (),
+    decoded: Decoded | None = None,
+    choice: Choice | None = None,
+    plain: bytes | None = None,
 ) -> CompiledModel:
     """A compiled model from its parts: one binding, or several, each with its modules."""
     (first, modules), *others = bindings
     manifest = Manifest(
         **dict(first),
         edgesite=__version__,
-        weights=WeightsFile(**dict(_described("weights", "bin", weights)), offset=weights_offset),
+        weights=WeightsFile(
+            **dict(_described("weights", "bin", weights)),
+            offset=weights_offset,
+            forms=choice.forms if choice and decoded else {},
+            decoded=decoded,
+        ),
         bindings=tuple(binding for binding, _ in others),
         source=source,
     )
     rest = tuple(modules for _, modules in others)
-    return CompiledModel(manifest, modules, weights, rest, tuple(shared))
+    return CompiledModel(manifest, modules, weights, rest, tuple(shared), plain, choice)
 
 
 def _described(stem: str, suffix: str, content: bytes) -> File:

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from edgesite.errors import UsageError
 from edgesite.ir import DType
 from edgesite.targets.machine import Alone, Crew, Machine
-from edgesite.targets.manifest import Binding, TensorInfo, TextOperand
+from edgesite.targets.manifest import Binding, TensorInfo, TextOperand, WeightsFile
 from edgesite.targets.texts import FUNCTIONS, placed
 
 Array = NDArray[Any]
@@ -22,12 +22,24 @@ class Instance:
     """An instantiated module with its weights in place, or one for each of several threads."""
 
     def __init__(
-        self, manifest: Binding, code: bytes, weights: bytes, offset: int, threads: int = 1
+        self, manifest: Binding, code: bytes, file: WeightsFile, weights: bytes, threads: int = 1
     ) -> None:
-        self._manifest = manifest
+        self._manifest, self._file = manifest, file
         self._machine = _machine(manifest, code, threads)
-        self._machine.write(weights, offset)
+        self._machine.write(weights, file.offset)
         self._strings = {text: number for number, text in enumerate(manifest.strings)}
+        if file.decoded is not None:
+            self._machine.call("decode", len(weights))
+        self._machine.call("init")
+
+    def weights(self) -> bytes:
+        """The weights as they are computed with."""
+        place = self._file.decoded or self._file
+        return self._machine.read(place.offset, place.size_bytes)
+
+    def reweigh(self, weights: bytes) -> None:
+        """Begin again with other weights, given as they are computed with."""
+        self._machine.write(weights, (self._file.decoded or self._file).offset)
         self._machine.call("init")
 
     def reset(self) -> None:

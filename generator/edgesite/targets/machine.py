@@ -18,7 +18,7 @@ from edgesite.targets.wasm.threads import LAST, MAY_SLEEP
 class Machine(Protocol):
     """Exports and memory."""
 
-    def call(self, name: str) -> None:
+    def call(self, name: str, *arguments: int) -> None:
         """Run an exported function."""
 
     def write(self, data: bytes, offset: int) -> None:
@@ -38,9 +38,9 @@ class Alone:
         self._exports = instance.exports(self._store)
         self._memory = cast(wasmtime.Memory, self._exports["memory"])
 
-    def call(self, name: str) -> None:
+    def call(self, name: str, *arguments: int) -> None:
         """Run an exported function."""
-        _called(self._exports, name, self._store)
+        _called(self._exports, name, self._store, *arguments)
 
     def write(self, data: bytes, offset: int) -> None:
         """Copy into memory."""
@@ -79,9 +79,9 @@ class Crew:
         for number in range(1, threads):
             Thread(target=help_out, args=(number,), daemon=True).start()
 
-    def call(self, name: str) -> None:
+    def call(self, name: str, *arguments: int) -> None:
         """Run an exported function."""
-        _called(self._exports, name, self._store)
+        _called(self._exports, name, self._store, *arguments)
 
     def write(self, data: bytes, offset: int) -> None:
         """Copy into memory."""

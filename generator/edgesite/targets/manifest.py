@@ -64,11 +64,28 @@ class File(Part):
     """The hash of its contents."""
 
 
+class Decoded(Part):
+    """The weights as the module computes with them, where they are stored in another form."""
+
+    offset: int
+    """Where `decode()` puts them, in bytes."""
+
+    size_bytes: int
+    """How many there are; a host may keep them for the model's other bindings."""
+
+
 class WeightsFile(File):
     """The weights: copied into the module's memory once, before `init()`."""
 
     offset: int
     """Where they go, in bytes."""
+
+    forms: dict[str, int] = {}
+    """How many of the numbers are stored in which form, where not all are as computed with."""
+
+    decoded: Decoded | None = None
+    """Where there is one, `decode(arrived)` is to be called before `init()`: at last, and
+    meanwhile if wanted, with how many bytes of the file are in place."""
 
 
 class Source(Part):

@@ -1,4 +1,7 @@
-"""Puts kernels together into a module that exports `memory`, `init`, `warm` and `run`."""
+"""Puts kernels together into a module that exports `memory`, `init`, `warm` and `run`.
+
+Where weights are stored in other forms than they are computed with, it exports `decode` as well.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from edgesite.targets.wasm.mathematics import Mathematics
 from edgesite.targets.wasm.rounds import AnyStep, Rounds, calls
 from edgesite.targets.wasm.scalars import Scalars
 from edgesite.targets.wasm.threads import Own, Shared, Team, flat, shared
+from edgesite.targets.wasm.unpack import Unpacking, add_decode
 from edgesite.wasm import I32, Function, Module
 from edgesite.wasm import Value as Wasm
 
@@ -33,11 +37,14 @@ class Placement:
     arena: int
     """Where weights end and the arena begins."""
     end: int
+    unpacking: Unpacking | None = None
+    """How the weights come to their places, where they are not stored as they lie there."""
 
     @property
     def pages(self) -> int:
         """The size of the memory in pages."""
-        return -(-(self.end + SLACK_BYTES) // PAGE_BYTES)
+        end = max(self.end, self.unpacking.end if self.unpacking else 0)
+        return -(-(end + SLACK_BYTES) // PAGE_BYTES)
 
 
 def build_module(
@@ -113,6 +120,8 @@ def _exports(
 ) -> None:
     """What a host calls."""
     placement = made.placement
+    if placement.unpacking is not None:
+        add_decode(module, placement.unpacking)
     with module.function("init", export=True) as (f,):
         # First use of a page costs more than all others: it is had while weights arrive.
         f.fill(placement.arena, 0, placement.end - placement.arena)

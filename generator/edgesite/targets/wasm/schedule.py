@@ -7,18 +7,20 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from edgesite.ir import INDEX, Array, Axis, Graph, Load, Map, Node, Reduce, Region, Value
+from edgesite.ir import INDEX, Array, Axis, DType, Graph, Load, Map, Node, Reduce, Region, Value
 from edgesite.ir.contraction import Contraction, contraction
 from edgesite.ir.layout import Layout
 from edgesite.ir.quantized import limits
 from edgesite.passes.layout import Arranged
 from edgesite.passes.memory import ALIGNMENT, Buffer, plan_memory
-from edgesite.targets.wasm import contract, depthwise, depthwise8, int8, winograd
+from edgesite.targets.stored.forms import Part
+from edgesite.targets.wasm import contract, depthwise, depthwise8, int8, winograd, winograd_kernels
 from edgesite.targets.wasm.kernels import BorderKernel, Step, loop_step
 from edgesite.targets.wasm.module import Placement
 from edgesite.targets.wasm.rounds import AnyStep, divided, every, owner_of, renamed, rounds
 from edgesite.targets.wasm.rounds import lives as lives_of
 from edgesite.targets.wasm.tiles import split_epilogue
+from edgesite.targets.wasm.unpack import Unpacking
 
 KERNELS = (
     winograd.steps,
@@ -40,14 +42,18 @@ class Schedule:
     preparation: tuple[AnyStep, ...]
     """What follows from the weights alone: done once."""
     steps: tuple[AnyStep, ...]
-    parts: tuple[bytes, ...]
+    parts: tuple[Part, ...]
     """The weights, in pieces that lie end to end from FIRST_BYTE on."""
     placement: Placement
 
     @property
     def weights(self) -> bytes:
         """The weights in one piece."""
-        return b"".join(self.parts)
+        return b"".join(part.data for part in self.parts)
+
+    def unpacked_by(self, unpacking: Unpacking | None) -> Schedule:
+        """The same with weights that arrive in other forms."""
+        return replace(self, placement=replace(self.placement, unpacking=unpacking))
 
 
 def reach(product: Contraction) -> tuple[tuple[int, int], ...]:
@@ -56,7 +62,7 @@ def reach(product: Contraction) -> tuple[tuple[int, int], ...]:
 
 
 def make_schedule(
-    arranged: Arranged, kept: Collection[str] = (), pool: Sequence[bytes] = ()
+    arranged: Arranged, kept: Collection[str] = (), pool: Sequence[Part] = ()
 ) -> Schedule:
     """Choose kernels for an arranged program and plan its memory.
 
@@ -133,7 +139,7 @@ def _placed(
     constants: Mapping[Value, Array],
     aliases: Mapping[Value, Value],
     kept: Collection[str],
-    pool: Sequence[bytes],
+    pool: Sequence[Part],
 ) -> Schedule:
     def owner(value: Value) -> Value:
         return owner_of(value, aliases)
@@ -169,26 +175,71 @@ def _weights(
     graph: Graph,
     layouts: Mapping[Value, Layout],
     constants: Mapping[Value, Array],
-    pool: Sequence[bytes],
-) -> tuple[tuple[bytes, ...], dict[Value, int], int]:
+    pool: Sequence[Part],
+) -> tuple[tuple[Part, ...], dict[Value, int], int]:
     """The constants that kernels read behind a pool, in parts, and where each begins."""
-    used = dict.fromkeys(
-        value for step in every(steps) for value in step.reads if value in constants
-    )
-    used |= dict.fromkeys(value for value in graph.outputs if value in constants)
-    places: dict[bytes, int] = {}
-    offsets: dict[Value, int] = {}
+    used: dict[Value, tuple[int | None, str]] = {}
+    for step, origin in _with_origins([*every(steps)]):
+        for number, value in enumerate(step.reads):
+            if value in constants:
+                used.setdefault(value, (_leading(step, number), origin))
+    for value in graph.outputs:
+        if value in constants:
+            used.setdefault(value, (None, value.name))
+    parts, places = list(pool), dict[bytes, int]()
     at = FIRST_BYTE
     for part in pool:
-        places[part] = at
-        at += len(part)
-    for value in used:
-        array = constants[value]
-        flat = layouts[value].arrange(array) if value in layouts else np.ravel(array)
+        places[part.data] = at
+        at += len(part.data)
+    offsets: dict[Value, int] = {}
+    for value, (leading, name) in used.items():
+        layout = layouts.get(value)
+        flat = layout.arrange(constants[value]) if layout else np.ravel(constants[value])
         data = flat.tobytes()
         data += bytes(-len(data) % ALIGNMENT)
         if data not in places:
             places[data] = at
             at += len(data)
+            parts.append(Part(data, *_axes(value, flat.size, layout, leading), name))
         offsets[value] = places[data]
-    return tuple(places), offsets, at
+    return tuple(parts), offsets, at
+
+
+def _with_origins(steps: Sequence[AnyStep]) -> list[tuple[AnyStep, str]]:
+    """Every step with the operator that it is done for: its own, or that of those behind it."""
+    origins, origin = [], ""
+    for step in reversed(steps):
+        origin = (isinstance(step, Step) and step.origin) or origin
+        origins.append(origin)
+    return list(zip(steps, reversed(origins), strict=True))
+
+
+def _axes(
+    value: Value, size: int, layout: Layout | None, leading: int | None
+) -> tuple[tuple[int, ...], int]:
+    """A constant's axes in memory, none if it is not float32, and how many come first.
+
+    Where it is not known which are summed over, those behind the first are taken to be.
+    """
+    if value.dtype is not DType.FLOAT32:
+        return (), 0
+    if not value.shape or (layout is not None and layout != Layout.row_major(value.shape)):
+        return (size,), 0
+    if leading is None:
+        return (value.shape, 0) if len(value.shape) == 1 else ((*value.shape, 1), 1)
+    shape = value.shape
+    while shape[-1] == 1 and len(shape) > leading + 1:
+        shape = shape[:-1]
+    return shape, leading
+
+
+def _leading(step: AnyStep, number: int) -> int | None:
+    """How many axes of what a step reads lie ahead of those that it sums over, if known."""
+    match step.kernel if isinstance(step, Step) else None:
+        case contract.ContractKernel(outer=outer) if number == 1:
+            return len(outer) + 1
+        case depthwise.DepthwiseKernel(outer=outer) if number == 1:
+            return len(outer)
+        case winograd_kernels.FilterKernel():
+            return 1
+    return None

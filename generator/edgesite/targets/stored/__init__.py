@@ -1,0 +1,1 @@
+"""How weights are stored: forms that are smaller than float32, and which of them to take."""
