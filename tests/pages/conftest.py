@@ -122,7 +122,7 @@ def toy_files(assets: Assets, look: str) -> dict[str, bytes]:
 def _toy_files(assets: Assets, look: str) -> dict[str, bytes]:
     demos = [
         toys.colour_demo(),
-        toys.stroke_demo(),
+        toys.stroke_demo(tags=("drawing", "with examples")),
         toys.colour_demo(slug="bare", title="No examples", examples=(), description=""),
         toys.stroke_demo(slug="paper", examples=(), inputs_enabled=("draw",)),
         toys.colour_demo(slug="every", inputs_enabled=toys.EVERY_INPUT),

@@ -1,14 +1,17 @@
-"""Pictures of the pages in dist/, to be looked at: `make screenshots` and `make picture`.
+"""Pictures of the pages, to be looked at: `make screenshots` and `make picture`.
 
 The first takes every page whole and in every state, at phone and desktop width, light and dark,
-into screenshots/; the second what a visitor to one page sees first, into docs/, for the README.
+into screenshots/, and the most telling ones in the other look and language, too; the second what a
+visitor to one page sees first, into docs/, for the README.
 """
 
 from __future__ import annotations
 
 import io
 import itertools
+import shutil
 import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,13 +19,14 @@ from typing import TYPE_CHECKING
 from PIL import Image
 from playwright.sync_api import expect, sync_playwright
 
-from tests.sites import contents
+from edgesite.site.build import made
+from tests.sites import edit
 
 from .conftest import CHROMIUM, serve
 from .test_drawing import draw
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from playwright.sync_api import Browser, ColorScheme, FilePayload, Page
 
@@ -107,6 +111,16 @@ def several(page: Page, served: Served) -> None:
     page.wait_for_timeout(300)
 
 
+def narrowed(page: Page, _served: Served) -> None:
+    page.get_by_role("searchbox").fill("digits")
+    page.get_by_role("status").wait_for()
+
+
+def without_a_hit(page: Page, _served: Served) -> None:
+    page.get_by_role("searchbox").fill("zebra")
+    page.get_by_role("button", name="Show all").wait_for()
+
+
 def explained(page: Page, served: Served) -> None:
     unfolded(page, served)
     page.get_by_role("button", name="Why this answer?").click()
@@ -119,6 +133,8 @@ def explained(page: Page, served: Served) -> None:
 
 STATES: dict[str, Callable[[Page, Served], None]] = {
     "": answered,
+    "narrowed": narrowed,
+    "without-a-hit": without_a_hit,
     "refused": refused,
     "loading": loading,
     "unfolded": unfolded,
@@ -129,25 +145,33 @@ STATES: dict[str, Callable[[Page, Served], None]] = {
     "several": several,
     "explained": explained,
 }
-NEEDED = {"emptied": b'id="pad"', "drawn": b'id="pad"', "filmed": b'id="video"'}
+NEEDED = {
+    "narrowed": b'id="find"',
+    "without-a-hit": b'id="find"',
+    "emptied": b'id="pad"',
+    "drawn": b'id="pad"',
+    "filmed": b'id="video"',
+}
 """What a page must have to come into a state."""
 
 
 def states_of(html: bytes) -> Iterable[str]:
-    """What can become of a page: only demos have states."""
-    if b'id="edgesite-demo"' not in html:
-        return [""]
-    return [state for state in STATES if NEEDED.get(state, b"") in html]
-
-
-def of_every_page(pages: dict[str, bytes]) -> list[Shot]:
-    """Each page whole, in each state, at two widths."""
+    """What can become of a page: only demos have states that need nothing."""
+    is_demo = b'id="edgesite-demo"' in html
     return [
-        Shot(
-            path, state, ROOT / "screenshots" / f"{label}-{width}-{scheme}.png", width, scheme, True
-        )
+        state
+        for state in STATES
+        if state == "" or (NEEDED[state] in html if state in NEEDED else is_demo)
+    ]
+
+
+def of_every_page(pages: dict[str, bytes], folder: str, states: Sequence[str]) -> list[Shot]:
+    """Each page whole, in each of these states that it can be in, at two widths."""
+    return [
+        Shot(path, state, ROOT / folder / f"{label}-{width}-{scheme}.png", width, scheme, True)
         for path, html in pages.items()
         for state in states_of(html)
+        if state in states
         for label in ["-".join(filter(None, (name(path), state)))]
         for width, scheme in itertools.product(HEIGHTS, SCHEMES)
     ]
@@ -162,7 +186,7 @@ def for_the_readme(path: str) -> list[Shot]:
 
 
 def name(path: str) -> str:
-    return path.removesuffix(".html").strip("/") or "index"
+    return path.removesuffix(".html").strip("/").replace("/", "-") or "index"
 
 
 def take(shot: Shot, served: Served, browser: Browser) -> None:
@@ -171,7 +195,7 @@ def take(shot: Shot, served: Served, browser: Browser) -> None:
     page = browser.new_page(viewport=window, color_scheme=shot.scheme)  # type: ignore[arg-type]
     page.goto(served.url + shot.path)
     STATES[shot.state](page, served)
-    shot.file.parent.mkdir(exist_ok=True)
+    shot.file.parent.mkdir(exist_ok=True, parents=True)
     picture = Image.open(io.BytesIO(page.screenshot(full_page=shot.whole)))
     picture.save(shot.file, quality=90)
     while served.held:
@@ -180,22 +204,44 @@ def take(shot: Shot, served: Served, browser: Browser) -> None:
     print(shot.file.relative_to(ROOT))
 
 
+VARIANTS = {"paper": "language: en\ntheme: {look: paper}", "german": "language: de"}
+"""Names of sites that are this one but for a line of edgesite.yaml, and what takes its place."""
+
+ELSEWHERE = (".*", "build", "dist", "generator", "node_modules", "screenshots", "tests", "theme")
+"""What no site is made from."""
+
+
+def sites() -> Iterator[tuple[str, dict[str, bytes], Sequence[str]]]:
+    """The site as it is, in the other look and in German: a folder, files, and states to take."""
+    yield "screenshots", dict(made(ROOT)[1]), tuple(STATES)
+    for variant, line in VARIANTS.items():
+        with tempfile.TemporaryDirectory() as folder:
+            site = Path(folder) / "site"
+            shutil.copytree(ROOT, site, ignore=shutil.ignore_patterns(*ELSEWHERE))
+            edit(site / "edgesite.yaml", "language: en", line)
+            files = dict(made(site)[1])
+        yield f"screenshots/{variant}", files, ("", "unfolded", "refused", "drawn", "printed")
+
+
 def main(readme: bool) -> None:
-    """Serve dist/ and take the pictures."""
-    files = contents(ROOT / "dist")
-    pages = {
-        file.removesuffix("index.html"): data
-        for file, data in files.items()
-        if file.endswith(".html")
-    }
-    server, served = serve(files)
+    """Build, serve and take the pictures."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=BROWSER)
-        for shot in for_the_readme("cifar10/") if readme else of_every_page(pages):
-            take(shot, served, browser)
+        for folder, files, states in sites():
+            pages = {
+                file.removesuffix("index.html"): data
+                for file, data in files.items()
+                if file.endswith(".html")
+            }
+            server, served = serve(files)
+            shots = for_the_readme("cifar10/") if readme else of_every_page(pages, folder, states)
+            for shot in shots:
+                take(shot, served, browser)
+            server.shutdown()
+            server.server_close()
+            if readme:
+                break
         browser.close()
-    server.shutdown()
-    server.server_close()
 
 
 if __name__ == "__main__":

@@ -5,16 +5,21 @@ from __future__ import annotations
 import base64
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
 from edgesite.site.language import find_language
+from edgesite.site.render import render_site
 
 from . import toys
+from .conftest import serve, visited
 
 if TYPE_CHECKING:
-    from playwright.sync_api import FilePayload, Page
+    from playwright.sync_api import BrowserContext, FilePayload, Page
+
+    from edgesite.site.assets import Assets
 
     from .conftest import Visit
 
@@ -188,7 +193,7 @@ def test_the_page_is_used_with_the_keyboard_alone(visit: Visit) -> None:
     expect(page.get_by_role("radio", name="All blue")).to_be_checked()
     expect(page.locator("#answer th").nth(2)).to_have_text("blue")
 
-    for name in ("Copy JSON", "Copy CSV", "Why this answer?"):
+    for name in ("Copy JSON", "Copy CSV", "Save as picture", "Why this answer?"):
         page.keyboard.press("Tab")
         expect(page.get_by_role("button", name=name)).to_be_focused()
     page.keyboard.press("Tab")
@@ -240,3 +245,30 @@ def test_classes_below_the_threshold_are_left_out(visit: Visit) -> None:
 
     assert rows(page)[0] == (f"Nothing above {ENGLISH.percent(0.99)}", "")
     assert rows(page)[1] == ("", "")
+
+
+def test_a_large_example_is_shown_by_a_copy_and_answered_by_its_file(
+    assets: Assets, context: BrowserContext
+) -> None:
+    noise = np.random.default_rng(1).integers(0, 60, (700, 1000, 3), dtype=np.uint8)
+    image = Image.fromarray(noise + np.uint8([190, 0, 0]))
+    model = toys.colours()
+    example = toys.example(model, toys.COLOURS, "large.png", "Red noise", image)
+    small = toys.example(model, toys.COLOURS, "blue.png", "All blue", toys.patch("blue"))
+    server, served = serve(
+        render_site(toys.site(), [toys.colour_demo(examples=(example, small))], assets)
+    )
+    visit = visited(context, served)
+    page = visit.open("colour/")
+    wait_until_live(page)
+
+    shown = page.locator("#shown").evaluate("image => image.currentSrc")
+    page.get_by_role("radio", name="All blue").check()
+    wait_until_live(page)
+
+    assert shown.endswith("colour/shown/large.png.avif")
+    assert rows(page)[0][0] == "blue"
+    expect(page.locator("#shown")).to_have_js_property("naturalWidth", 320)
+    assert visit.complaints == []
+    server.shutdown()
+    server.server_close()

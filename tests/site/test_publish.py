@@ -72,7 +72,7 @@ def test_names_that_differ_in_case_alone_collide() -> None:
 @pytest.mark.parametrize(
     "link",
     [
-        "./", "../", "demo/", "../demo/", "demo", "other.txt", "other.txt?x#y", "#here", "",
+        "./", "../", "demo/", "../demo/", "demo", "other.txt", "other.txt?x#y", "#here=1", "",
         "https://elsewhere/x", "//elsewhere/x", "mailto:a@b", "data:,x", "/repository/",
         "/repository/demo/", "with%20space.txt",
     ],

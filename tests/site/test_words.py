@@ -10,7 +10,8 @@ from markupsafe import Markup
 from PIL import Image
 
 from edgesite.errors import ProblemsError
-from edgesite.site.attachments import Attachment, sizes
+from edgesite.site.attachments import Attachment
+from edgesite.site.copies import copied
 from edgesite.site.language import find_language
 from edgesite.site.words import Setting, checked_html, to_html
 
@@ -109,10 +110,10 @@ def test_boxes_have_titles_in_the_language_of_the_page() -> None:
 def test_a_picture_with_a_title_is_a_figure_with_a_caption_and_a_size() -> None:
     file = io.BytesIO()
     Image.new("RGB", (30, 20)).save(file, "PNG")
-    known = sizes([Attachment("a b.png", file.getvalue(), ""), Attachment("c.txt", b"text", "")])
+    known = copied([Attachment("a b.png", file.getvalue(), "")], None)
 
     text = '![A cat](./a%20b.png "The *cat*")\n\nAn ![icon](c.png "title") inside'
-    html = to_html(text, Setting(sizes=known))
+    html = to_html(text, Setting(pictures=known))
 
     picture = '<img alt="A cat" height="20" loading="lazy" src="./a%20b.png" width="30">'
     assert f"<figure>{picture}<figcaption>The *cat*</figcaption>" in html

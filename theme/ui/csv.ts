@@ -7,12 +7,3 @@ const field = (value: string | number): string =>
 
 export const csv = (lines: readonly Line[]): string =>
   lines.map((line) => `${line.map(field)}\r\n`).join("");
-
-/** Let the browser save a text that was made here. */
-export function download(name: string, text: string): void {
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob([text]));
-  link.download = name;
-  link.click();
-  URL.revokeObjectURL(link.href);
-}

@@ -72,7 +72,9 @@ export function showPicture(url: string, words: string): void {
   showMode("picture", words);
   image.hidden = false;
   image.alt = words;
-  if (image.getAttribute("src") !== url) image.src = url;
+  if (image.getAttribute("src") === url) return;
+  for (const source of image.parentElement!.querySelectorAll("source")) source.remove();
+  image.src = url;
 }
 
 /** A picture from the visitor, under its name. */

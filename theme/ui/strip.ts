@@ -3,7 +3,8 @@
 import type { PageData, Predictor } from "../runtime/page";
 import { fill, words as said } from "../runtime/words";
 import { best } from "./answer";
-import { csv, download } from "./csv";
+import { csv } from "./csv";
+import { download } from "./download";
 import { element, write } from "./elements";
 import { written } from "./figures";
 import { type Given, type Stage, picture } from "./stage";

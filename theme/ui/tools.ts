@@ -4,6 +4,7 @@
 
 import type { PageData, Predictor } from "../runtime/page";
 import { useWords } from "../runtime/words";
+import { enableCard } from "./card";
 import { enableCopies } from "./copy";
 import { enableCheck } from "./proof";
 import { enableRepeat } from "./repeat";
@@ -14,6 +15,7 @@ import { enableWhy } from "./why";
 export function enableTools(page: PageData, stage: Stage, predictor: Predictor): void {
   useWords(page.words);
   enableCopies(page, stage);
+  enableCard();
   enableRepeat(predictor);
   enableCheck(page, predictor);
   enableShare(page, stage);

@@ -6,17 +6,12 @@ Addresses of other sites, anchors, and ways out of the folder are the author's o
 
 from __future__ import annotations
 
-import io
 import re
-import warnings
-from contextlib import suppress
 from dataclasses import dataclass
 from html.parser import HTMLParser
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
-
-from PIL import ExifTags, Image
 
 from edgesite.errors import ConfigError, EdgesiteError, ProblemsError
 from edgesite.site.document import at, position_of
@@ -24,7 +19,6 @@ from edgesite.site.paths import file_below
 from edgesite.site.wording import described
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from pathlib import Path
 
 _ADDRESSES = ("src", "href", "poster")
@@ -65,18 +59,6 @@ def attachments(words: Path, text: str, html: str) -> tuple[Attachment, ...]:
     if problems:
         raise ProblemsError(problems)
     return tuple(found.values())
-
-
-def sizes(attachments: Iterable[Attachment]) -> dict[str, tuple[int, int]]:
-    """Width and height of those that are pictures, as a viewer shows them, by name."""
-    found: dict[str, tuple[int, int]] = {}
-    for attachment in attachments:
-        with suppress(OSError, ValueError, SyntaxError), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with Image.open(io.BytesIO(attachment.data)) as image:
-                is_turned = image.getexif().get(ExifTags.Base.Orientation, 1) >= 5
-                found[attachment.name] = image.size[::-1] if is_turned else image.size
-    return found
 
 
 def _relative(address: str) -> str | None:

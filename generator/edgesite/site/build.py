@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from edgesite.errors import ConfigError, EdgesiteError
 from edgesite.site.cache import Cache, digest, key_of
 from edgesite.site.hooks import has_hooks
+from edgesite.site.links import broken_links
 from edgesite.site.made import MadeDemo, known
 from edgesite.site.output import check_output, write_output
 from edgesite.site.pieces import LostError, Piece, Pieces
@@ -144,7 +145,8 @@ def _whole(root: Path, tell: Progress, workers: int) -> Whole:
         return whole
     site, files = made(root, tell, workers=workers)
     _refuse_over_budget(site.demos)
-    whole = Whole(files, site.reports, site.warnings)
+    astray = broken_links(files, site.frame.info.site_url)
+    whole = Whole(files, site.reports, (*site.warnings, *astray))
     if site.frame.keeps and key == key_of_site(root, cache):  # else something was edited meanwhile
         remember(root, key, whole, site.shows, cache)
     return whole

@@ -1,4 +1,4 @@
-"""Pictures in the author's words: with a size before they are loaded, and figures with captions.
+"""Pictures in the author's words: their sizes and copies, and figures with captions.
 
 A picture that is a paragraph of its own and has a title, `![a cat](cat.jpg "A cat")`, becomes a
 figure with that caption.
@@ -13,35 +13,56 @@ from xml.etree.ElementTree import Element, SubElement
 
 from markdown.treeprocessors import Treeprocessor
 
+from edgesite.site.copies import TYPES
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from markdown import Markdown
 
-    Sizes = Mapping[str, tuple[int, int]]
-    """Width and height of pictures, by their path from the text on."""
+    from edgesite.site.copies import Copies
+
+    Pictures = Mapping[str, Copies]
+    """By their path from the text on."""
 
 
-def add_captions(markdown: Markdown, sizes: Sizes) -> None:
-    """Let a converter make figures, and write the sizes of pictures."""
+def add_captions(markdown: Markdown, pictures: Pictures) -> None:
+    """Let a converter make figures, and write what is known of the pictures."""
     # After the words in lines have been read (20), pictures among them.
-    markdown.treeprocessors.register(_Figures(markdown, sizes), "captions", 15)
+    markdown.treeprocessors.register(_Figures(markdown, pictures), "captions", 15)
 
 
 class _Figures(Treeprocessor):
-    def __init__(self, markdown: Markdown, sizes: Sizes) -> None:
+    def __init__(self, markdown: Markdown, pictures: Pictures) -> None:
         super().__init__(markdown)
-        self.sizes = sizes
+        self.pictures = pictures
 
     def run(self, root: Element) -> None:
-        for image in root.iter("img"):
-            size = self.sizes.get(PurePosixPath(unquote(image.get("src", ""))).as_posix())
-            if size and not {"width", "height"} & set(image.attrib):
-                image.set("width", str(size[0]))
-                image.set("height", str(size[1]))
-            image.set("loading", "lazy")
         for paragraph in [*root.iter("p")]:
             _caption(paragraph)
+        for parent in [*root.iter()]:
+            for at, image in enumerate(parent):
+                if image.tag == "img":
+                    parent[at] = self._described(image)
+
+    def _described(self, image: Element) -> Element:
+        """The picture with its size, and with its copies for browsers to choose from."""
+        image.set("loading", "lazy")
+        address = image.get("src", "")
+        known = self.pictures.get(PurePosixPath(unquote(address)).as_posix())
+        if known is None:
+            return image
+        if not {"width", "height"} & set(image.attrib):
+            image.set("width", str(known.width))
+            image.set("height", str(known.height))
+        if not known.files:
+            return image
+        picture = Element("picture")
+        picture.tail, image.tail = image.tail, None
+        for ending in known.files:
+            SubElement(picture, "source", type=TYPES[ending], srcset=address + ending)
+        picture.append(image)
+        return picture
 
 
 def _caption(paragraph: Element) -> None:

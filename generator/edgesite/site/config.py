@@ -7,6 +7,7 @@ ValueError with `what; what to do`; where in the file is added by `validate`.
 from __future__ import annotations
 
 import re
+from datetime import date
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -68,12 +69,21 @@ def _name(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
+def _a_date(text: str) -> str:
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"got {described(text)}; write a day as 2026-11-27") from None
+    return text
+
+
 Line = Annotated[str, AfterValidator(_one_line)]
 Title = Annotated[Line, AfterValidator(_not_empty)]
 Slug = Annotated[str, AfterValidator(_a_slug)]
 Language = Annotated[str, AfterValidator(_a_language)]
 Colour = Annotated[str, BeforeValidator(_a_colour)]
 Accent = Annotated[str | None, BeforeValidator(_a_colour)]
+Date = Annotated[str, AfterValidator(_a_date)] | None
 
 
 class Norm(Block):
@@ -333,6 +343,12 @@ class DemoConfig(Block):
 
     accent: Accent = None
     """A colour for this page, in place of the site's accent."""
+
+    tags: list[Title] = []
+    """Words by which the list of demos can be narrowed down: [animals, small]."""
+
+    date: Date = None
+    """When the demo was made or last changed, as 2026-11-27; those with one are in the feed."""
 
     @field_validator("labels", mode="before")
     @classmethod

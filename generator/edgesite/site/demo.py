@@ -107,6 +107,12 @@ class DemoPage:
     attachments: tuple[Attachment, ...] = ()
     """The files that the words show or link to."""
 
+    tags: tuple[str, ...] = ()
+    """What the list of demos can be narrowed down to."""
+
+    date: str | None = None
+    """When it was made or last changed, as 2026-11-27."""
+
 
 @dataclass(frozen=True)
 class SiteInfo:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from PIL import Image, ImageDraw
 
+from edgesite.site.listings import LISTINGS
 from edgesite.site.looks import LOOKS
 
 if TYPE_CHECKING:
@@ -28,8 +29,8 @@ DIGITS = 16
 _ICON_SIZES = (192, 512)
 
 # What is kept when it is first used: models, and pictures in full size.
-_LATER = re.compile(r"(.*\.(wasm|bin|onnx))|([^/]+/examples/.*)")
-_NEVER = ("404.html",)
+_LATER = re.compile(r"(.*\.(wasm|bin|onnx))|([^/]+/(examples|shown)/.*)")
+_NEVER = ("404.html", *LISTINGS)
 
 
 def offline_files(files: Pieces, site: SiteInfo, assets: Assets) -> dict[str, bytes]:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from dataclasses import dataclass
-from html.parser import HTMLParser
-from posixpath import dirname, join, normpath
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from edgesite.errors import BuildError, EdgesiteError
+from edgesite.site.links import broken_links
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -20,7 +19,6 @@ MOST_SITE_BYTES = 1_000_000_000
 MOST_FILE_BYTES = 100 * 1024 * 1024
 
 _POINTER = b"version https://git-lfs"
-_ADDRESSES = ("src", "href", "poster")
 
 
 @dataclass(frozen=True)
@@ -38,11 +36,10 @@ def inspected(
 
     remote_url is the git remote that they go to, if they go to one.
     """
-    base = urlsplit(site_url).path if site_url else None
     problems = [
         BuildError(text) for find in (_large, _pointers, _colliding) for text in find(files)
     ]
-    problems += [BuildError(text) for text in _broken_links(files, base)]
+    problems += [BuildError(text) for text in broken_links(files, site_url)]
     warnings = [*_hidden(files), *_address(site_url, remote_url)]
     return Findings(tuple(problems), tuple(warnings))
 
@@ -79,48 +76,6 @@ def _colliding(files: Mapping[str, bytes]) -> Iterator[str]:
                 f"{' and '.join(sorted(names))}: differ in upper and lower case alone, "
                 "which not every host and machine tells apart; rename one"
             )
-
-
-def _broken_links(files: Mapping[str, bytes], base: str | None) -> Iterator[str]:
-    for page, data in files.items():
-        if not page.endswith(".html"):
-            continue
-        finder = _Finder()
-        finder.feed(data.decode("utf-8", errors="replace"))
-        finder.close()
-        for address in dict.fromkeys(finder.addresses):
-            target = _target(page, address, base)
-            if target is not None and not _is_there(target, files):
-                yield f"{page}: links to {address}, which is not in the site; correct the address"
-
-
-def _target(page: str, address: str, base: str | None) -> str | None:
-    """The file that an address stands for; None where it leads out of the site."""
-    if re.match(r"[a-zA-Z][a-zA-Z0-9+.-]*:|//|#", address):
-        return None
-    path = unquote(urlsplit(address).path)
-    if path.startswith("/"):
-        if base is None or not path.startswith(base):
-            return None if base is None else path
-        return normpath(path.removeprefix(base) or ".") + ("/" if path.endswith("/") else "")
-    if not path:
-        return page
-    return normpath(join(dirname(page), path)) + ("/" if path.endswith(("/", ".")) else "")
-
-
-def _is_there(target: str, files: Mapping[str, bytes]) -> bool:
-    folder = target.rstrip("/")
-    index = "index.html" if folder in ("", ".") else f"{folder}/index.html"
-    return index in files or (not target.endswith("/") and target in files)
-
-
-class _Finder(HTMLParser):
-    def __init__(self) -> None:
-        super().__init__()
-        self.addresses: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:  # noqa: ARG002
-        self.addresses += [value for name, value in attrs if name in _ADDRESSES and value]
 
 
 def _hidden(files: Mapping[str, bytes]) -> Iterator[str]:

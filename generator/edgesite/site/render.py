@@ -18,13 +18,14 @@ from edgesite.errors import BuildError
 from edgesite.site.accent import accent_rule
 from edgesite.site.articles import description, led_to_pages, sections
 from edgesite.site.assets import Asset
-from edgesite.site.attachments import sizes
 from edgesite.site.bars import bars
 from edgesite.site.cache import digest
 from edgesite.site.card import SIZE, card
+from edgesite.site.copies import TYPES, copied, copies
 from edgesite.site.facts import demo_facts, site_facts
 from edgesite.site.hooks import Hooks
 from edgesite.site.language import fill, find_language
+from edgesite.site.listings import FEED, has_feed, listings
 from edgesite.site.looks import LOOKS
 from edgesite.site.offline import offline_files
 from edgesite.site.page import Receipt, caption, page_data
@@ -53,6 +54,10 @@ _ICON = (
     "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16' fill='#888'>"
     "<path d='M1 2h14v3H1zM1 7h9v3H1zM1 12h5v3H1z'/></svg>"
 )
+
+
+# From so many demos on their list can be searched.
+_MANY = 4
 
 
 @dataclass(frozen=True)
@@ -94,7 +99,7 @@ class Workshop:
         setting = Setting(
             facts=self.facts | (facts or {}),
             language=self.language,
-            sizes=sizes(attachments),
+            pictures=copied(attachments, self.cache),
             sanitize=self.site.sanitize,
         )
         sources = {article.source for article in self.articles}
@@ -137,6 +142,8 @@ def render_demo(workshop: Workshop, demo: DemoPage) -> RenderedDemo:
         "description": demo.description,
         "picture": f"{demo.slug}/cover.webp" if demo.examples else None,
         "bytes": receipt.total.gzip,
+        "tags": demo.tags,
+        "date": demo.date,
     }
     return RenderedDemo(row, renderer.files)
 
@@ -156,6 +163,7 @@ def render_around(
     renderer.attach("", workshop.site.attachments)
     for article in workshop.articles:
         renderer.attach(article.folder, article.attachments)
+    renderer.files |= listings(workshop.site, rows, workshop.articles)
     everything = demos | renderer.files
     return renderer.files | offline_files(everything, workshop.site, workshop.assets)
 
@@ -181,9 +189,17 @@ class _Renderer:
         pictures = small_pictures(demo, self.workshop.cache)
         self.files |= {f"{demo.slug}/{name}": data for name, data in pictures.items()}
         self.files |= {f"{demo.slug}/{name}": data for name, data in demo.files.items()}
+        shown = copies(demo.examples[0].image, self.workshop.cache) if demo.examples else None
+        sources = []
+        for ending, data in shown.files.items() if shown else ():
+            address = f"shown/{demo.examples[0].name}{ending}"
+            self.files[f"{demo.slug}/{address}"] = data
+            sources.append((TYPES[ending], address))
         self._page(
             f"{demo.slug}/index.html",
             "demo.html",
+            heading=demo.title,
+            sources=sources,
             demo=demo,
             script=self._asset(script),
             style=self._asset(self._style(demo.accent)),
@@ -220,11 +236,14 @@ class _Renderer:
 
     def index(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Add the list of demos."""
-        script = self.assets.index
+        tags = sorted({tag for row in rows for tag in row["tags"]}, key=str.lower)
+        script = self.assets.index if len(rows) >= _MANY else None
         self._page(
             "index.html",
             "index.html",
             demos=rows,
+            tags=tags,
+            feed=FEED if has_feed(self.site, rows) else None,
             script=script and self._asset(script),
             style=self._asset(self._style(None)),
             words=self.workshop.words(self.site.body_markdown, "", self.site.attachments),
@@ -238,6 +257,7 @@ class _Renderer:
         self._page(
             article.path,
             "article.html",
+            heading=article.title,
             article=article,
             before=articles[at - 1] if at else None,
             after=articles[at + 1] if at + 1 < len(articles) else None,
@@ -258,10 +278,14 @@ class _Renderer:
             inline_style=Markup(style),
             home=self.site.site_url or "./",
             offline=None,
+            canonical=None,
         )
 
     def attach(self, folder: str, attachments: Sequence[Attachment]) -> None:
         """Add the files that words refer to, once all that pages are made of is there."""
+        for name, made in copied(attachments, self.workshop.cache).items():
+            for ending, data in made.files.items():
+                self.files.setdefault(folder + name + ending, data)
         for attachment in attachments:
             path = folder + attachment.name
             is_other = path in self.others and self.others.digest(path) != digest(attachment.data)
@@ -278,6 +302,8 @@ class _Renderer:
             "site": self.site,
             "say": self.language.say,
             "figures": self.language.figures,
+            "heading": self.site.title,
+            "feed": None,
             "footer": self.workshop.footer,
             "articles": self.workshop.articles,
             "version": __version__,

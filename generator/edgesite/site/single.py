@@ -28,6 +28,8 @@ _SCRIPT = re.compile(r'<script type="module" src="([^"]+)"></script>')
 _POLICY = re.compile(r'(<meta http-equiv="Content-Security-Policy" content=")([^"]*)(">)')
 _DATA = re.compile(r'(<script type="application/json" id="edgesite-demo">)(.*?)(</script>)', re.S)
 _ADDRESS = re.compile(r' (src|href)="([^":?#]+)"')
+# Of a picture that is inside of the page, too.
+_COPY = re.compile(r'<source type="image/[^>]*>\n?')
 _SITE_LINK = re.compile(r'<a href="(?:\.\./|\./)[^"]*">([^<]*)</a>')
 
 
@@ -43,7 +45,7 @@ def single_file(slug: str, files: Mapping[str, bytes]) -> bytes:
         lambda found: f'<script type="module">{inline.script(found[1])}</script>', page
     )
     page = _DATA.sub(lambda found: found[1] + inline.data(json.loads(found[2])) + found[3], page)
-    page = _ADDRESS.sub(inline.attribute, page)
+    page = _ADDRESS.sub(inline.attribute, _COPY.sub("", page))
     # The rest of the site is not there.
     page = _SITE_LINK.sub(r"\1", page)
     page = _POLICY.sub(lambda found: found[1] + inline.policy(found[2]) + found[3], page)

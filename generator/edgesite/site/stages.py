@@ -86,6 +86,8 @@ def _page(demo: DemoSource, model: Compiled, how: Fit, facts: Verified, rows: Sc
         manifest=model.manifest.model_dump(mode="json"),
         files={**model.files, **described(model.manifest.model_copy(update={"task": task}))},
         accent=config.accent,
+        tags=tuple(config.tags),
+        date=config.date,
         attachments=demo.attachments,
     )
 

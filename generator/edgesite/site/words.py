@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
     from markdown.blockparser import BlockParser
 
+    from edgesite.site.copies import Copies
+
 _EXTENSIONS = (
     "attr_list",
     "codehilite",
@@ -55,8 +57,8 @@ class Setting:
     """What {{ name }} stands for."""
 
     language: Language = field(default_factory=lambda: find_language(ENGLISH))
-    sizes: Mapping[str, tuple[int, int]] = field(default_factory=dict)
-    """Of the pictures beside the text: width and height, by name."""
+    pictures: Mapping[str, Copies] = field(default_factory=dict)
+    """Those beside the text, by name."""
 
     sanitize: bool = False
     """Whether HTML that could run or disguise is taken out."""
@@ -114,7 +116,7 @@ def _converter(setting: Setting, complaints: list[tuple[str, str]], *, level: in
     )
     add_math(converter, complain)
     add_facts(converter, setting.facts, complain)
-    add_captions(converter, setting.sizes)
+    add_captions(converter, setting.pictures)
     return converter
 
 

@@ -1,0 +1,79 @@
+"""Pictures as large as pages show them."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image, features
+
+from edgesite.site import copies as subject
+from edgesite.site.attachments import Attachment
+from edgesite.site.copies import LONGEST, copies
+from edgesite.site.words import Setting, to_html
+
+
+def photo(width: int, height: int, kind: str = "JPEG", **options: Any) -> bytes:
+    y, x = np.mgrid[:height, :width]
+    waves = [np.sin(x / 9 + y / 17), np.cos(x / 5 - y / 13), np.sin(x * y / 300)]
+    file = io.BytesIO()
+    image = Image.fromarray(np.uint8(127 + 120 * np.stack(waves, axis=-1)))
+    image.save(file, kind, **{"quality": 95} | options)
+    return file.getvalue()
+
+
+LARGE = photo(1800, 1200)
+
+
+def test_a_large_picture_has_smaller_copies_the_best_first() -> None:
+    made = copies(LARGE, None)
+
+    assert made is not None
+    assert (made.width, made.height) == (1800, 1200)
+    assert list(made.files) == [".avif", ".webp"] if features.check("avif") else [".webp"]
+    for data in made.files.values():
+        assert Image.open(io.BytesIO(data)).size == (LONGEST, 768)
+        assert len(data) < len(LARGE) / 2
+
+
+def test_an_orientation_is_applied() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+
+    made = copies(photo(1800, 1200, exif=exif), None)
+
+    assert made is not None
+    assert (made.width, made.height) == (1200, 1800)
+    assert Image.open(io.BytesIO(made.files[".webp"])).size == (768, LONGEST)
+
+
+def test_a_pillow_without_avif_makes_webp(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(subject.features, "check", lambda name: name == "webp")
+
+    made = copies(LARGE, None)
+
+    assert made is not None
+    assert list(made.files) == [".webp"]
+
+
+@pytest.mark.parametrize("data", [photo(300, 200), photo(1000, 700, "WEBP", quality=40)])
+def test_what_is_small_already_is_shown_as_it_is(data: bytes) -> None:
+    made = copies(data, None)
+
+    assert made is not None
+    assert made.files == {}
+
+
+def test_what_is_no_picture_has_none() -> None:
+    assert copies(b"<svg/>" * 20_000, None) is None
+
+
+def test_words_offer_the_copies_and_keep_the_picture() -> None:
+    made = subject.copied([Attachment("a.jpg", LARGE, "")], None)
+
+    html = to_html('![x](a.jpg "Caption")', Setting(pictures=made))
+
+    assert html.startswith('<figure><picture><source srcset="a.jpg.avif" type="image/avif">')
+    assert 'src="a.jpg" width="1800"></picture><figcaption>Caption</figcaption>' in html
