@@ -22,17 +22,23 @@ interface Task {
 /** A module made for this has this export beside those of any compiled model. */
 type Exports = Awaited<ReturnType<typeof instantiate>> & { layer(number: number): void };
 
-async function open(manifest: Manifest, target: Target): Promise<Exports> {
+interface Opened {
+  readonly exports: Exports;
+  /** Put the inputs where they belong; what a prediction computes may lie there afterwards. */
+  feed(): void;
+}
+
+async function open(manifest: Manifest, target: Target): Promise<Opened> {
   const { modules, weights, memory_pages, inputs } = manifest;
   const code = new Uint8Array(await bytesOf(`model/${modules[target]!.file}`));
   const exports = (await instantiate(code, memory_pages)) as Exports;
   const memory = new Uint8Array(exports.memory.buffer);
   memory.set(new Uint8Array(await bytesOf(`model/${weights.file}`)), weights.offset);
   exports.init();
-  for (const [number, { offset }] of inputs.entries()) {
-    memory.set(new Uint8Array(await bytesOf(`input/${number}.bin`)), offset);
-  }
-  return exports;
+  const arrays = await Promise.all(inputs.map((_, number) => bytesOf(`input/${number}.bin`)));
+  const feed = (): void =>
+    inputs.forEach(({ offset }, number) => memory.set(new Uint8Array(arrays[number]!), offset));
+  return { exports, feed };
 }
 
 /** The coarsest clock of an isolated page. */
@@ -55,43 +61,50 @@ function overheadOf(exports: Exports, layers: number): number {
 }
 
 const sum = (numbers: readonly number[]): number => numbers.reduce((a, b) => a + b, 0);
-const middle = (numbers: readonly number[]): number =>
-  [...numbers].sort((a, b) => a - b)[numbers.length >> 1]!;
+
+/** The mean without the times that were longer because the machine did something else. */
+function undisturbed(times: readonly number[]): number {
+  const middle = [...times].sort((a, b) => a - b)[times.length >> 1]!;
+  const kept = times.filter((time) => time <= 1.2 * middle + STEP_MS);
+  return sum(kept) / kept.length;
+}
 
 async function measure(): Promise<object> {
   const { target, layers, warm_ms, timed_ms } = await jsonOf<Task>("task.json");
-  const exports = await open(await jsonOf<Manifest>("model/manifest.json"), target);
-  runFor(warm_ms, () => exports.run());
+  const { exports, feed } = await open(await jsonOf<Manifest>("model/manifest.json"), target);
+  const run = (): void => {
+    feed();
+    exports.run();
+  };
+  runFor(warm_ms, run);
   const overhead = overheadOf(exports, layers);
   const wholes: number[] = [];
-  const passes: number[][] = [];
+  const times: number[][] = Array.from({ length: layers }, () => []);
   const pass = (): void => {
+    feed();
+    const begin = performance.now();
+    exports.run();
+    wholes.push(performance.now() - begin);
+    feed();
     for (let count = Math.random() * (STEP_MS / overhead); count > 0; count -= 1) {
       exports.layer(layers);
       performance.now();
     }
-    const stamps = [performance.now()];
-    exports.run();
-    stamps.push(performance.now());
+    let before = performance.now();
     for (let number = 0; number < layers; number += 1) {
       exports.layer(number);
-      stamps.push(performance.now());
+      const now = performance.now();
+      times[number]!.push(now - before);
+      before = now;
     }
-    const [whole, ...parts] = stamps.slice(1).map((stamp, number) => stamp - stamps[number]!);
-    wholes.push(whole!);
-    passes.push(parts);
   };
   runFor(warm_ms / 4, pass);
-  wholes.length = passes.length = 0;
+  for (const list of [wholes, ...times]) list.length = 0;
   runFor(timed_ms, pass);
-  // Whatever else the machine did meanwhile made some passes slower: the other half counts.
-  const limit = middle(passes.map(sum));
-  const quiet = passes.filter((parts) => sum(parts) <= limit);
   return {
-    whole_us: 1000 * middle(wholes),
-    passes: passes.length,
-    layers_us: quiet[0]!.map((_, number) =>
-      1000 * Math.max(0, sum(quiet.map((parts) => parts[number]!)) / quiet.length - overhead)),
+    whole_us: 1000 * undisturbed(wholes),
+    passes: wholes.length,
+    layers_us: times.map((list) => 1000 * Math.max(0, undisturbed(list) - overhead)),
   };
 }
 

@@ -31,7 +31,7 @@ class Timed:
     """Its share is the predicted one."""
 
     us: float
-    """The mean over many predictions."""
+    """The mean over many predictions, without those in which something came between."""
 
     share: float
     """Of the time that all layers take."""
@@ -51,7 +51,7 @@ class Profile:
     """How many were timed layer by layer."""
 
     whole_us: float
-    """The median of predictions that were not taken apart, in turns with the others."""
+    """The mean of predictions that were not taken apart, in turns with the others."""
 
     rows: tuple[Timed, ...]
 
