@@ -69,13 +69,15 @@ def test_the_probe_is_a_module_with_relaxed_simd(play: Callable[[str], Any]) -> 
     assert play("withRelaxed")["asked"] == [list(probe)]
 
 
-def test_an_engine_with_relaxed_simd_gets_it_warmed_three_times(
+def test_an_engine_with_relaxed_simd_gets_it_warmed_until_that_is_quick(
     play: Callable[[str], Any],
 ) -> None:
     result = play("withRelaxed")
 
     assert result["target"] == "relaxed"
-    assert result["report"] == [2.5, 3, 256]
+    weight, warmings, bits = result["report"]
+    assert (weight, bits) == (2.5, 256)
+    assert 2 <= warmings <= 12
 
 
 def test_an_engine_without_relaxed_simd_runs_at_once_when_weights_are_there(
