@@ -21,7 +21,7 @@ const subsets = (names) =>
 
 rmSync(target, { recursive: true, force: true });
 mkdirSync(target, { recursive: true });
-for (const [name, { source, suffix, switches = [] }] of Object.entries(entries)) {
+for (const [name, { source, suffix, switches = [], options: own = [] }] of Object.entries(entries)) {
   if (!existsSync(join(theme, source))) {
     console.log(`${name}: skipped, there is no theme/${source}`);
     continue;
@@ -31,7 +31,7 @@ for (const [name, { source, suffix, switches = [] }] of Object.entries(entries))
     const output = join(target, [name, ...on].join("-") + suffix);
     const { status, error } = spawnSync(
       esbuild,
-      [source, ...options, ...defines, `--outfile=${output}`],
+      [source, ...options, ...own, ...defines, `--outfile=${output}`],
       // npm makes a .cmd file on Windows, which only a shell can run.
       { cwd: theme, stdio: "inherit", shell: process.platform === "win32" },
     );

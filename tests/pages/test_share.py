@@ -62,11 +62,25 @@ def test_a_spoiled_link_opens_the_page_as_usual(visit: Visit) -> None:
     assert visit.complaints == []
 
 
-def test_the_code_that_embeds_names_the_page_and_asks_for_the_camera(visit: Visit) -> None:
-    page = visit.open("every/")
+def test_the_code_with_a_script_shows_what_is_on_the_stage(visit: Visit) -> None:
+    page = visit.open("colour/")
+    page.get_by_role("radio", name="All blue").check()
     shared(page)
 
     code = page.get_by_label("Code for a page of your own").input_value()
+
+    assert code.startswith(f'<script async="" src="{visit.served.url}embed.js"></script>\n')
+    page.route("**/host.html", lambda route: route.fulfill(body=code, content_type="text/html"))
+    visit.open("host.html")
+    framed = page.frame_locator("edgesite-demo iframe")
+    expect(framed.get_by_role("radio", name="All blue")).to_be_checked()
+
+
+def test_the_code_of_a_frame_names_the_page_and_asks_for_the_camera(visit: Visit) -> None:
+    page = visit.open("every/")
+    shared(page)
+
+    code = page.get_by_label("The same without a script").input_value()
 
     assert f'<iframe src="{visit.served.url}every/#example=red.png"' in code
     assert 'allow="camera; clipboard-write"' in code

@@ -76,6 +76,10 @@ def test_everything_a_demo_page_may_load_is_at_most_20_kilobytes(
     assert size + gzipped(words(language, INPUTS)) <= 20_000
 
 
+def test_what_embeds_demos_is_at_most_2_kilobytes(fresh: Assets) -> None:
+    assert gzipped(fresh.embed.data) + gzipped(fresh.frame.data) <= 2_000
+
+
 def test_the_script_of_a_model_that_takes_pictures_is_at_most_8_kilobytes(
     bundle: Callable[..., Path],
 ) -> None:

@@ -29,6 +29,9 @@ class Bundles:
         self.offline = Asset("offline.00000000.js", b"offline")
         self.farewell = Asset("farewell.00000000.js", b"farewell")
         self.tools = Asset("tools.00000000.js", b"tools")
+        self.shared = Asset("shared.00000000.js", b"shared")
+        self.frame = Asset("frame.00000000.js", b"frame")
+        self.embed = Asset("embed.00000000.js", b"embed")
         self.index = None
 
     def style(self, look: Look) -> Asset:
@@ -91,6 +94,9 @@ def test_a_site_is_an_index_a_404_page_and_a_folder_per_demo() -> None:
         "index.html",
         "404.html",
         "sw.js",
+        "embed.js",
+        "assets/shared.00000000.js",
+        "assets/frame.00000000.js",
         "assets/page-upload.00000000.js",
         "assets/tools.00000000.js",
         "assets/worker.00000000.js",

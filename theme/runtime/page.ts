@@ -77,8 +77,14 @@ export interface PageData {
   readonly base: string;
   /** The worker's script. */
   readonly worker: string;
+  /** The worker that frames of one page share; null where everything is in one file. */
+  readonly shared: string | null;
   /** The script of what few visitors use. */
   readonly tools: string;
+  /** The script of pages that stand in frames. */
+  readonly frame: string | null;
+  /** The script that others embed demos with. */
+  readonly embed: string | null;
   /** What its scripts say; of the ways to give a picture, what those switched on say. */
   readonly words: Words;
   readonly input: ImageInput;

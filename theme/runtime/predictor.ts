@@ -3,10 +3,12 @@
 import type { PageData, Predictor, Progress, Ready, Request, Source } from "./page";
 import { connect, type WorkerPort } from "./remote";
 
-/** Start a worker that loads the model and warms it up. */
-export function createPredictor(page: PageData, onProgress: Progress): Predictor {
+/** Let a worker load the model and warm it up; one of its own, if none is given. */
+export function createPredictor(
+  page: PageData, onProgress: Progress,
+  worker = new Worker(page.worker, { type: "module" }) as WorkerPort,
+): Predictor {
   const { manifest, input, output, activation, words: { picture, stage } } = page;
-  const worker = new Worker(page.worker, { type: "module" }) as WorkerPort;
   const remote = connect(
     worker,
     ([loaded, total]) => onProgress(loaded, total),

@@ -10,6 +10,7 @@ import { element } from "./elements";
 import { kilobytes, thousands } from "./figures";
 import { enableLink } from "./link";
 import { enablePaste } from "./paste";
+import { sharedWorker } from "./shared";
 import { createStage, type Given, showPicture } from "./stage";
 import { enableUpload } from "./upload";
 
@@ -21,7 +22,7 @@ const predictor = createPredictor(page, (loaded, total) => {
       ? fill(words.stage.loading_bytes, { loaded: thousands(loaded), total: kilobytes(total) })
       : words.stage.preparing,
   );
-});
+}, sharedWorker(page));
 const stage = createStage(page, predictor);
 const radios = element("stage").querySelectorAll<HTMLInputElement>("[name=example]");
 
@@ -43,6 +44,8 @@ if (WITH_CAMERA) enableCamera(stage);
 const openDrawing = WITH_DRAW ? enableDrawing(page, stage) : undefined;
 
 predictor.ready.then(({ falsified }) => { element("falsified").hidden = !falsified; }, () => {});
+
+if (parent !== window && page.frame) void import(new URL(page.frame, document.baseURI).href);
 
 let tools: Promise<void> | undefined;
 

@@ -102,6 +102,21 @@ class Assets:
         return _asset("site.css", sheet.data + self._own_rules) if self._own_rules else sheet
 
     @property
+    def shared(self) -> Asset:
+        """The worker that the frames of one page share: it can do whatever a demo asks for."""
+        return self._needed("shared", ("centre",))
+
+    @property
+    def frame(self) -> Asset:
+        """The script of demo pages that stand in frames."""
+        return self._needed("frame")
+
+    @property
+    def embed(self) -> Asset:
+        """The script that other sites embed demos with; its name never changes."""
+        return self._needed("embed")
+
+    @property
     def bench(self) -> Asset:
         """The script of the page that measures engines."""
         return self._needed("bench")
@@ -263,7 +278,7 @@ class _Fresh:
         on = [switch for switch in known if switch in switches]
         file = "-".join([name, *on]) + entry["suffix"]
         defines = [f"--define:WITH_{key.upper()}={str(key in on).lower()}" for key in known]
-        command = [entry["source"], *table["options"], *defines]
+        command = [entry["source"], *table["options"], *entry.get("options", ()), *defines]
         if self.cache is None:
             return file, self._made(command)
         key = key_of("bundle", command, self._program, self._sources[entry["suffix"] == ".css"])

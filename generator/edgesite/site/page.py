@@ -10,6 +10,8 @@ from edgesite.site.cache import digest, key_of
 from edgesite.site.language import fill
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from edgesite.site.assets import Asset
     from edgesite.site.cache import Cache
     from edgesite.site.demo import DemoPage, Example
@@ -68,14 +70,13 @@ class Receipt:
 
 
 def page_data(
-    demo: DemoPage, worker: str, tools: str, receipt: Receipt, language: Language
+    demo: DemoPage, scripts: Mapping[str, str], receipt: Receipt, language: Language
 ) -> dict[str, Any]:
-    """Fill in `PageData` of theme/runtime/page.ts; worker, tools: addresses seen from the page."""
+    """Fill in `PageData` of theme/runtime/page.ts; scripts: addresses seen from the page."""
     return {
         "manifest": dict(demo.manifest),
         "base": "",
-        "worker": worker,
-        "tools": tools,
+        **scripts,
         "words": language.for_scripts(demo.inputs_enabled),
         "input": demo.input.model_dump(mode="json"),
         "labels": demo.labels,

@@ -59,6 +59,9 @@ _ICON = (
 # From so many demos on their list can be searched.
 _MANY = 4
 
+EMBED = "embed.js"
+"""The script of <edgesite-demo>, which pages elsewhere name: it is called so in every build."""
+
 
 @dataclass(frozen=True)
 class RenderedDemo:
@@ -158,6 +161,7 @@ def render_around(
     renderer = _Renderer(workshop, demos)
     renderer.index(rows)
     renderer.missing()
+    renderer.files[EMBED] = workshop.assets.embed.data
     for article in workshop.articles:
         renderer.article(article)
     renderer.attach("", workshop.site.attachments)
@@ -209,17 +213,22 @@ class _Renderer:
             first_bars=bars(demo, first, self.language),
             pixels=_pixels(demo.input, self.language),
             words=self.workshop.words(demo.body_markdown, f"{demo.slug}/", demo.attachments, facts),
-            data=page_data(
-                demo,
-                f"../assets/{self._asset(worker)}",
-                f"../assets/{self._asset(self.assets.tools)}",
-                receipt,
-                self.language,
-            ),
+            data=page_data(demo, self._scripts(worker), receipt, self.language),
             card=self._card(demo),
             policy=policy(WITH_LINKS if "url" in demo.inputs_enabled else {}),
         )
         return receipt
+
+    def _scripts(self, worker: Asset) -> dict[str, str]:
+        """Add what a demo page's script may load, and give the addresses by their use."""
+        assets = {
+            "worker": worker,
+            "shared": self.assets.shared,
+            "tools": self.assets.tools,
+            "frame": self.assets.frame,
+        }
+        addresses = {use: f"../assets/{self._asset(asset)}" for use, asset in assets.items()}
+        return {**addresses, "embed": f"../{EMBED}"}
 
     def _card(self, demo: DemoPage) -> dict[str, object] | None:
         """Add the picture that stands for a page elsewhere, which takes an absolute address."""

@@ -1,0 +1,95 @@
+/** What a worker does for one page: decodes, prepares and predicts, so that the page never blocks. */
+
+import { createClassifier } from "./classify";
+import { isFalsified, pictureOf, Refusal } from "./decode";
+import type { Engine } from "./engine";
+import { show } from "./image";
+import type { Classification, Manifest } from "./manifest";
+import type { Prediction, Progress, Ready, Request, Source } from "./page";
+import { serve, type Answer, type Port } from "./remote";
+import { cover, statisticsOf } from "./tensor";
+import { fill, useWords, words, type Words } from "./words";
+
+/** The first message. */
+export interface Setup extends Omit<Classification, "labels"> {
+  readonly manifest: Manifest;
+  /** Absolute. */
+  readonly base: string;
+  readonly words: Pick<Words, "picture">;
+}
+
+/** Loads the model of a manifest. */
+export type Opened = (setup: Setup, onProgress: Progress) => Promise<Engine>;
+
+type Reply = (request: Request) => Promise<Answer>;
+
+function replyWith(engine: Engine, task: Setup): Reply {
+  const { input } = task;
+  const { fed, feed, run } = createClassifier(engine, task);
+  let held = fed;
+
+  async function predict(source: Source): Promise<Prediction> {
+    const begin = performance.now();
+    const picture = await pictureOf(source);
+    const decoded = performance.now();
+    const seen = feed(picture);
+    const prepared = performance.now();
+    const values = run();
+    const done = performance.now();
+    return {
+      values,
+      seen: show(seen, input),
+      statistics: statisticsOf(fed),
+      ms: { decode: decoded - begin, prepare: prepared - decoded, run: done - prepared },
+      target: engine.target,
+    };
+  }
+
+  function time(count: number): number {
+    const begin = performance.now();
+    for (let at = 0; at < count; at++) engine.run({ [input.name]: fed });
+    return (performance.now() - begin) / count;
+  }
+
+  return async (request) => {
+    if ("time" in request) return [time(request.time), []];
+    if ("hold" in request) {
+      feed(await pictureOf(request.hold));
+      held = fed.slice();
+      return [null, []];
+    }
+    if ("cover" in request) {
+      fed.set(held);
+      cover(fed, input, request.cover);
+      return [run(), []];
+    }
+    const prediction = await predict(request.predict);
+    return [prediction, [prediction.values.buffer, prediction.seen.rgba.buffer] as ArrayBuffer[]];
+  };
+}
+
+/** Answer a page at the other end of a port; its first message is a Setup. */
+export function serveSession(port: Port, open: Opened): void {
+  let reply: Promise<Reply> | undefined;
+  serve(port, async (message, note): Promise<Answer> => {
+    if (!reply) {
+      const setup = message as Setup;
+      useWords(setup.words);
+      reply = open(setup, (...progress) => note(progress)).then(
+        (engine) => replyWith(engine, setup),
+        (error) => {
+          throw new Refusal(fill(words.picture.not_loaded, { reason: error.message }));
+        },
+      );
+      await reply;
+      const ready: Ready = { falsified: isFalsified() };
+      return [ready, []];
+    }
+    try {
+      return await (await reply)(message);
+    } catch (error) {
+      if (error instanceof Refusal) throw error;
+      throw new Error(fill(words.picture.failed, { reason: (error as Error).message }));
+    }
+  });
+}
