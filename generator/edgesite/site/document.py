@@ -6,6 +6,7 @@ Scalars are read as YAML 1.2 means them: `no`, `on` and `1:30` are text, `1e-3` 
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -78,7 +79,7 @@ def load_document(path: Path) -> Document:
 def parse_document(path: Path, text: str) -> Document:
     """Parse YAML text; `path` is what messages call it."""
     try:
-        root = yaml.compose(text, Loader=_Loader)
+        root = _composed(text)
     except yaml.MarkedYAMLError as error:
         raise _syntax_error(path, error) from None
     except yaml.reader.ReaderError as error:
@@ -124,10 +125,35 @@ def position_of(text: str, index: int) -> Position:
     return Position(text.count("\n", 0, index) + 1, index - start + 1)
 
 
+def _composed(text: str) -> yaml.Node | None:
+    """The node tree: from libyaml where it is there, which is ten times as quick.
+
+    Errors are those of PyYAML's own parser, whose messages are known here. It also reads what may
+    be nested deeply, for which libyaml has no limit but the stack: each level takes a bracket or
+    a column.
+    """
+    is_flat = text.count("[") + text.count("{") < 1000 and max(map(len, text.split("\n"))) < 1000
+    if _QUICK is not None and is_flat:
+        with suppress(yaml.YAMLError):
+            return yaml.compose(text, Loader=_QUICK)
+    return yaml.compose(text, Loader=_Loader)
+
+
 class _Loader(yaml.SafeLoader):
     """PyYAML's parser with the scalars of YAML 1.2's core schema."""
 
     yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012
+
+
+_QUICK: Any = None
+if yaml.__with_libyaml__:
+
+    class _QuickLoader(yaml.CSafeLoader):
+        """The same with libyaml's."""
+
+        yaml_implicit_resolvers = _Loader.yaml_implicit_resolvers
+
+    _QUICK = _QuickLoader
 
 
 _SCALARS = {

@@ -15,6 +15,7 @@ from markdown.extensions import Extension
 from markdown.extensions.admonition import AdmonitionProcessor
 from markdown.extensions.footnotes import FootnoteExtension
 from markdown.extensions.toc import TocExtension
+from markdown.treeprocessors import Treeprocessor
 
 from edgesite.errors import ConfigError, EdgesiteError, ProblemsError
 from edgesite.site.captions import add_captions
@@ -27,6 +28,7 @@ from edgesite.site.sanitize import sanitized
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
+    from xml.etree.ElementTree import Element
 
     from markdown.blockparser import BlockParser
 
@@ -92,14 +94,11 @@ def checked_html(path: Path, text: str, facts: Iterable[str], markdown: str | No
 def _rendered(markdown: str, setting: Setting) -> tuple[str, list[tuple[str, str]]]:
     """The HTML, and complaints: a part of the text, and what is wrong with it."""
     complaints: list[tuple[str, str]] = []
-    html = _converter(setting, complaints, level=1).convert(markdown)
-    if "<h1" in html:
-        complaints.clear()
-        html = _converter(setting, complaints, level=2).convert(markdown)
+    html = _converter(setting, complaints).convert(markdown)
     return (sanitized(html) if setting.sanitize else html), complaints
 
 
-def _converter(setting: Setting, complaints: list[tuple[str, str]], *, level: int) -> Markdown:
+def _converter(setting: Setting, complaints: list[tuple[str, str]]) -> Markdown:
     def complain(part: str, what: str) -> None:
         complaints.append((part, what))
 
@@ -108,7 +107,7 @@ def _converter(setting: Setting, complaints: list[tuple[str, str]], *, level: in
         extensions=[
             *_EXTENSIONS,
             FootnoteExtension(BACKLINK_TITLE=back),
-            TocExtension(baselevel=level, toc_depth="2-4"),
+            TocExtension(toc_depth="2-4"),
             _Boxes(setting.language),
         ],
         extension_configs=_SETTINGS,
@@ -117,7 +116,21 @@ def _converter(setting: Setting, complaints: list[tuple[str, str]], *, level: in
     add_math(converter, complain)
     add_facts(converter, setting.facts, complain)
     add_captions(converter, setting.pictures)
+    # After what makes headings (20), and before the table of contents (5).
+    converter.treeprocessors.register(_Levels(converter), "levels", 6)
     return converter
+
+
+class _Levels(Treeprocessor):
+    """Moves all headings of a text one level down that has one of the first, as the page has."""
+
+    def run(self, root: Element) -> None:
+        raw = (block for block in self.md.htmlStash.rawHtmlBlocks if isinstance(block, str))
+        if root.find(".//h1") is None and not any("<h1" in block for block in raw):
+            return
+        for element in root.iter():
+            if re.fullmatch("h[1-5]", str(element.tag)):
+                element.tag = f"h{int(element.tag[1]) + 1}"
 
 
 class _Boxes(Extension):
