@@ -9,13 +9,12 @@ from __future__ import annotations
 import io
 from dataclasses import astuple, replace
 from functools import cache as remembered
-from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from edgesite.site.bars import bars
-from edgesite.site.cache import digest, key_of, tool_hash
+from edgesite.site.cache import digest, key_of, tool_hash, version
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

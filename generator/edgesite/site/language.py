@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -46,7 +46,7 @@ class Language:
     name: str
     """In itself: Deutsch."""
 
-    table: Table
+    table: Table = field(hash=False)
 
     @cached_property
     def say(self) -> SimpleNamespace:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from markdown import Markdown
@@ -93,6 +94,18 @@ def checked_html(path: Path, text: str, facts: Iterable[str], markdown: str | No
 
 def _rendered(markdown: str, setting: Setting) -> tuple[str, list[tuple[str, str]]]:
     """The HTML, and complaints: a part of the text, and what is wrong with it."""
+    if "{{" in markdown or setting.sizes or setting.sanitize:
+        return _converted(markdown, setting)
+    return _plain(markdown, setting.language)
+
+
+@lru_cache(maxsize=4)
+def _plain(markdown: str, language: Language) -> tuple[str, list[tuple[str, str]]]:
+    """The same of a text that depends on nothing else, which is checked and then rendered."""
+    return _converted(markdown, Setting(language=language))
+
+
+def _converted(markdown: str, setting: Setting) -> tuple[str, list[tuple[str, str]]]:
     complaints: list[tuple[str, str]] = []
     html = _converter(setting, complaints).convert(markdown)
     return (sanitized(html) if setting.sanitize else html), complaints
