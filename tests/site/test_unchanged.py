@@ -21,6 +21,16 @@ def _own_cache(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("EDGESITE_CACHE", raising=False)
 
 
+@pytest.mark.usefixtures("site")
+def test_a_site_in_the_working_directory_is_not_read_again_either(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    build(Path(), Path("dist"))
+    monkeypatch.setattr(site_build, "made", refuse)
+
+    assert build(Path(), Path("dist")).pages[0].cached
+
+
 @pytest.fixture
 def built(site: Path, demo: Path) -> Path:
     """A site of two demos, built, whose words show a picture from elsewhere."""

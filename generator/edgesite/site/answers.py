@@ -56,7 +56,7 @@ def verified(demo: DemoSource, compiled: Compiled, fit: Fit, cache: Cache) -> Ve
         demo.config.tolerance,
         [version("onnxruntime"), version("wasmtime"), version("pillow")],
     )
-    return _kept(cache.get(key)) or _compared(demo, compiled, fit, cache, key)
+    return _kept(cache.fetch(key)) or _compared(demo, compiled, fit, cache, key)
 
 
 def _compared(demo: DemoSource, compiled: Compiled, fit: Fit, cache: Cache, key: str) -> Verified:
@@ -80,7 +80,7 @@ def _compared(demo: DemoSource, compiled: Compiled, fit: Fit, cache: Cache, key:
     scores = np.concatenate(rows) if rows else np.zeros((0, fit.classes), np.float32)
     file = io.BytesIO()
     np.save(file, scores, allow_pickle=False)
-    cache.put(
+    cache.share(
         key, {"proof.json": json.dumps(asdict(proof)).encode(), "scores.npy": file.getvalue()}
     )
     return Verified(proof, scores)

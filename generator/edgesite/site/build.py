@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from edgesite.errors import ConfigError, EdgesiteError
 from edgesite.site.cache import Cache, digest, key_of
+from edgesite.site.folders import digests_of_demos, site_digests, site_stamps
 from edgesite.site.hooks import has_hooks
 from edgesite.site.links import broken_links
 from edgesite.site.made import MadeDemo, known
@@ -139,15 +140,16 @@ def _build(root: Path, out: Path, tell: Progress, single: bool, workers: int) ->
 
 def _whole(root: Path, tell: Progress, workers: int) -> Whole:
     """The site, as it was if nothing has changed."""
-    cache = Cache.of_site(root)
-    key = key_of_site(root, cache)
+    cache, stamps = Cache.of_site(root), site_stamps(root)
+    digests = site_digests(root)
+    key = key_of_site(root, digests, cache)
     if not has_hooks() and (whole := recall(root, key, cache)):
         return whole
-    site, files = made(root, tell, workers=workers)
+    site, files = made(root, tell, workers=workers, digests=digests)
     _refuse_over_budget(site.demos)
     astray = broken_links(files, site.frame.info.site_url)
     whole = Whole(files, site.reports, (*site.warnings, *astray))
-    if site.frame.keeps and key == key_of_site(root, cache):  # else something was edited meanwhile
+    if site.frame.keeps and site_stamps(root) == stamps:  # else something was edited meanwhile
         remember(root, key, whole, site.shows, cache)
     return whole
 
@@ -169,13 +171,15 @@ def made(
     *,
     offline: bool | None = None,
     workers: int = 1,
+    digests: Mapping[str, str] | None = None,
 ) -> tuple[Checked, Pieces]:
     """Build a site without writing it: what is known of it, and every file by POSIX path.
 
     offline: False leaves the service worker out, whatever the site says.
+    digests: those of the site's files, if they were looked at already.
     Raises the only problem or ProblemsError.
     """
-    site = check(root, progress, memory, offline=offline, workers=workers)
+    site = check(root, progress, memory, offline=offline, workers=workers, digests=digests)
     demos = Pieces({name: part for demo in site.demos for name, part in demo.files.parts.items()})
     return site, demos | _around(site, demos, Cache.of_site(root))
 
@@ -187,6 +191,7 @@ def check(
     *,
     offline: bool | None = None,
     workers: int = 1,
+    digests: Mapping[str, str] | None = None,
 ) -> Checked:
     """Do all that a build does for the demos, and write nothing but the cache.
 
@@ -208,8 +213,10 @@ def check(
         problems.raise_any()
         raise
     found = {} if memory is None else memory.within(frame)
+    looked_at = digests_of_demos(digests or {})
     outcomes: dict[Path, Outcome | None] = {
-        folder: found.get(folder) or known(frame, folder) for folder in site.folders
+        folder: found.get(folder) or known(frame, folder, looked_at.get(folder.name))
+        for folder in site.folders
     }
     missing = [folder for folder, outcome in outcomes.items() if outcome is None]
     outcomes |= made_by(workers, frame, missing, _counted(progress or silent, outcomes))

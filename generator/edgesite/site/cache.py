@@ -23,6 +23,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from edgesite.site.store import Store
+
 INDEX = "index.json"
 FOLDER = ".edgesite-cache"
 TOOLS = ("edgesite", "onnx", "numpy")
@@ -65,9 +67,10 @@ class Entry:
 class Cache:
     """A folder of entries; works as an always empty one where it cannot be written."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.noted: dict[str, Path] = {}
+    def __init__(self, folder: Path, store: Store | None = None) -> None:
+        """Use a folder; store: where other machines keep the same, for what is costly."""
+        self.folder, self.store = folder, store
+        self.noted: dict[str, str] = {}
         """Where the files lie that were got or put, by hash."""
 
     @classmethod
@@ -91,7 +94,7 @@ class Cache:
             return None
         if not sound:
             return None
-        self.noted |= {index[name]: folder / name for name in index}
+        self.noted |= {index[name]: f"{folder}/{name}" for name in index}
         self.touch(folder)
         return files
 
@@ -108,6 +111,19 @@ class Cache:
         made = make()
         self.put(key, made)
         return made
+
+    def fetch(self, key: str) -> dict[str, bytes] | None:
+        """The files of an entry that may be in the store as well, and is here then."""
+        files = self.get(key)
+        if files is None and self.store and (found := self.store.get(key)) is not None:
+            files = found if self.put(key, found) else None
+        return files
+
+    def share(self, key: str, files: Mapping[str, bytes]) -> bool:
+        """Keep files here and in the store; whether they are here then."""
+        if self.store:
+            self.store.put(key, files)
+        return self.put(key, files)
 
     def put(self, key: str, files: Mapping[str, bytes]) -> bool:
         """Keep files under a key; whether they are there then, as the folder may be read-only."""
@@ -129,7 +145,7 @@ class Cache:
         except OSError:  # another build was first, or the disk is full
             shutil.rmtree(staging, ignore_errors=True)
             return self.get(key) == files
-        self.noted |= {hashed: target / name for name, hashed in index.items()}
+        self.noted |= {hashed: f"{target}/{name}" for name, hashed in index.items()}
         return True
 
     def entries(self) -> list[Entry]:

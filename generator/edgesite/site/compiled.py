@@ -78,7 +78,7 @@ def compiled(demo: DemoSource, cache: Cache) -> Compiled:
         shape,
         demo.config.state,
     )
-    files = cache.get(key)
+    files = cache.fetch(key)
     if files is not None:
         return Compiled(key, files, cache.path(key), cached=True, fresh=None)
     try:
@@ -88,7 +88,7 @@ def compiled(demo: DemoSource, cache: Cache) -> Compiled:
     except EdgesiteError as error:
         raise placed(demo, error) from None
     files = model.files()
-    cache.put(key, files)
+    cache.share(key, files)
     return Compiled(key, files, cache.path(key), cached=False, fresh=model)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 SITE_FOLDERS = ("demos", "docs", "theme")
 """What a site is made from, with the files beside edgesite.yaml; words may show others."""
@@ -18,11 +18,16 @@ _PASSED_OVER = ("__pycache__",)
 
 def site_digests(root: Path) -> dict[str, str]:
     """The SHA-256 of every file that a site is made from, by POSIX path below its folder."""
-    beside = sorted(root.iterdir()) if root.is_dir() else []
-    found = {path.name: file_digest(path) for path in beside if path.is_file()}
-    for name in SITE_FOLDERS:
-        found |= {f"{name}/{below}": h for below, h in digests_below(root / name).items()}
-    return found
+    return {name: file_digest(entry.path) for name, entry in sorted(_site_files(root))}
+
+
+def site_stamps(root: Path) -> dict[str, tuple[int, int, int]]:
+    """Time, size and identity of the same files: equal as long as nobody has changed one."""
+    stamps = {}
+    for name, entry in _site_files(root):
+        found = entry.stat(follow_symlinks=False)
+        stamps[name] = (found.st_mtime_ns, found.st_size, found.st_ino)
+    return stamps
 
 
 def digests_below(folder: Path) -> dict[str, str]:
@@ -30,7 +35,17 @@ def digests_below(folder: Path) -> dict[str, str]:
 
     A link counts by what it leads to and by where, and what is no file by that.
     """
-    return {name: file_digest(Path(entry)) for name, entry in sorted(files_below(folder))}
+    return {name: file_digest(entry.path) for name, entry in sorted(files_below(folder))}
+
+
+def digests_of_demos(digests: Mapping[str, str]) -> dict[str, dict[str, str]]:
+    """Those of a site's files parted by the names of the demos' folders."""
+    parted: dict[str, dict[str, str]] = {}
+    for name, hashed in digests.items():
+        if name.startswith("demos/") and name.count("/") > 1:
+            _, demo, below = name.split("/", 2)
+            parted.setdefault(demo, {})[below] = hashed
+    return parted
 
 
 def size_below(folder: Path) -> int:
@@ -40,24 +55,35 @@ def size_below(folder: Path) -> int:
 
 def files_below(folder: str | Path, prefix: str = "") -> Iterator[tuple[str, os.DirEntry[str]]]:
     """Everything below a folder but folders: POSIX paths, and what the system says of them."""
-    try:
-        entries = list(os.scandir(folder))
-    except OSError:  # gone, or not to be read
-        return
-    for entry in entries:
+    for entry in _entries(folder):
         if not entry.is_dir(follow_symlinks=False):
             yield prefix + entry.name, entry
         elif entry.name not in _PASSED_OVER:
             yield from files_below(entry.path, f"{prefix}{entry.name}/")
 
 
-def file_digest(path: Path) -> str:
+def file_digest(path: str | Path) -> str:
     """The SHA-256 of a file; of a link, with where it leads; of what is none, what it is."""
     try:
-        target = f"{path.readlink()}: " if path.is_symlink() else ""
-        if not path.is_file():  # nor could a pipe be read to its end
+        target = f"{os.readlink(path)}: " if os.path.islink(path) else ""
+        if not os.path.isfile(path):  # nor could a pipe be read to its end
             return f"{target}no file"
-        with path.open("rb", buffering=0) as file:
+        with open(path, "rb", buffering=0) as file:
             return target + hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         return f"unreadable: {error.strerror}"
+
+
+def _site_files(root: Path) -> Iterator[tuple[str, os.DirEntry[str]]]:
+    for entry in _entries(root):
+        if entry.is_file():
+            yield entry.name, entry
+    for name in SITE_FOLDERS:
+        yield from files_below(root / name, f"{name}/")
+
+
+def _entries(folder: str | Path) -> list[os.DirEntry[str]]:
+    try:
+        return list(os.scandir(folder))
+    except OSError:  # gone, or not to be read
+        return []

@@ -71,12 +71,15 @@ Outcome = MadeDemo | tuple[EdgesiteError, ...]
 """A demo, or what is wrong with it."""
 
 
-def known(frame: Frame, folder: Path) -> MadeDemo | None:
-    """A demo as an earlier build made it from the same files, if it is kept."""
+def known(frame: Frame, folder: Path, digests: Mapping[str, str] | None) -> MadeDemo | None:
+    """A demo as an earlier build made it from the same files, if it is kept.
+
+    digests: those of the files in its folder, if they were looked at already.
+    """
     if not frame.keeps:
         return None
     started, cache = time.perf_counter(), frame.cache
-    key = _key(frame, folder, digests_below(folder))
+    key = _key(frame, folder, digests or digests_below(folder))
     record = (cache.get(key) or {}).get(_RECORD)
     made = record and _read(json.loads(record), folder, cache)
     if not made:
@@ -176,16 +179,17 @@ def _tells_count(frame: Frame, folder: Path) -> bool:
 
 def _kept(made: MadeDemo, sources: Mapping[str, str], cache: Cache, key: str) -> MadeDemo:
     """Keep a demo in the cache; files that lie there, or in its folder, stay where they are."""
-    lying = {hashed: made.folder / name for name, hashed in sources.items()} | cache.noted
+    lying = {hashed: f"{made.folder}/{name}" for name, hashed in sources.items()} | cache.noted
     hashes = {name: digest(data) for name, data in made.files.items()}
     own = {hashes[name]: data for name, data in made.files.items() if hashes[name] not in lying}
-    lying |= {hashed: cache.path(key) / hashed for hashed in own}
+    lying |= {hashed: f"{cache.path(key)}/{hashed}" for hashed in own}
+    kept = f"{cache.folder}/"
     pieces = {
         name: Piece(
             lying[hashed],
             hashed,
             made.files.size(name),
-            is_cached=lying[hashed].is_relative_to(cache.folder),
+            is_cached=lying[hashed].startswith(kept),
         )
         for name, hashed in hashes.items()
     }
@@ -199,7 +203,7 @@ def _plain(made: MadeDemo, pieces: Mapping[str, Piece], cache: Cache) -> dict[st
     files = {}
     for name, piece in pieces.items():
         base = cache.folder if piece.is_cached else made.folder
-        place = piece.path.relative_to(base).as_posix()
+        place = piece.path.removeprefix(f"{base}/")
         files[name] = (piece.is_cached, place, piece.digest, piece.size_bytes)
     return {
         "slug": made.slug,
@@ -216,7 +220,7 @@ def _plain(made: MadeDemo, pieces: Mapping[str, Piece], cache: Cache) -> dict[st
 def _read(plain: Mapping[str, Any], folder: Path, cache: Cache) -> MadeDemo | None:
     """A demo from its record; None where one of its files is no longer there."""
     files = {
-        name: Piece((cache.folder if is_cached else folder) / place, hashed, size, is_cached)
+        name: Piece(f"{cache.folder if is_cached else folder}/{place}", hashed, size, is_cached)
         for name, (is_cached, place, hashed, size) in plain["files"].items()
     }
     if not all(piece.is_there() for piece in files.values()):

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import tempfile
 import time
 from contextlib import suppress
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgesite.errors import BuildError, InternalError
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 MARKER = ".edgesite"
 _LEFTOVER_S = 3600.0
 """No build takes this long to write its files: an older draft is one of a build that was killed."""
+
+_LARGE = 2000
+"""Files whose removal takes longer than to start a process."""
 
 NOTICE = "edgesite wrote this folder, and each build replaces it as a whole.\n"
 
@@ -66,18 +70,20 @@ def write_output(out: Path, files: Mapping[str, bytes]) -> None:
     target = out.resolve()
     # The marker comes first, so that what a killed build leaves can be told to be ours.
     whole = Pieces({MARKER: NOTICE.encode()}) | files
-    paths = {name: _checked(name) for name in whole}
-    found = dict(_found(target))
-    same = {name for name in paths if _holds(found.get(name), whole, name)}
+    for name in whole:
+        _check_name(name)
+    found = dict(_found(str(target)))
+    same = {name for name in whole if _holds(found.get(name), whole, name)}
     if len(same) == len(found) == len(whole):  # far quicker than to write anew and delete the old
         return
     staging = _staging(target, out)
     try:
-        for folder in {path.parent for path in paths.values()}:
-            (staging / folder).mkdir(parents=True, exist_ok=True)
-        for name, path in paths.items():
-            if not (name in same and _linked(target / path, staging / path)):
-                (staging / path).write_bytes(whole[name])
+        for folder in sorted({os.path.dirname(name) for name in whole}):
+            os.makedirs(f"{staging}/{folder}", exist_ok=True)
+        for name in whole:
+            new = f"{staging}/{name}"
+            if not (name in same and _linked(f"{target}/{name}", new)):
+                Path(new).write_bytes(whole[name])
         staging.chmod(0o755)  # mkdtemp's folders are private, a web server's are not
         _swap(staging, target)
     except OSError as error:
@@ -106,15 +112,16 @@ def _holds(entry: os.DirEntry[str] | None, files: Pieces, name: str) -> bool:
     try:
         if entry is None or entry.is_symlink() or entry.stat().st_size != files.size(name):
             return False
-        return digest(Path(entry.path).read_bytes()) == files.digest(name)
+        with open(entry.path, "rb") as file:
+            return digest(file.read()) == files.digest(name)
     except OSError:  # it cannot be read
         return False
 
 
-def _linked(old: Path, new: Path) -> bool:
+def _linked(old: str, new: str) -> bool:
     """Give a file a second name, which costs nothing; False where the disk cannot."""
     try:
-        new.hardlink_to(old)
+        os.link(old, new)
     except OSError:
         return False
     return True
@@ -164,18 +171,29 @@ def _swap(staging: Path, target: Path) -> None:
     except BaseException:
         aside.rmdir()  # refuses where the old folder could not be put back, and so keeps it
         raise
-    _remove(aside)
+    _remove_large(aside)
+
+
+def _remove_large(folder: Path) -> None:
+    """Remove a folder; where it holds much, in a process that nobody waits for."""
+    if sum(1 for _ in _found(folder)) < _LARGE or not hasattr(os, "posix_spawn"):
+        _remove(folder)
+        return
+    script = "import shutil, sys; shutil.rmtree(sys.argv[1], ignore_errors=True)"
+    command = [sys.executable, "-I", "-S", "-c", script, str(folder)]
+    try:
+        os.posix_spawn(sys.executable, command, os.environ, setsid=True)
+    except (OSError, NotImplementedError):
+        _remove(folder)
 
 
 def _remove(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def _checked(name: str) -> PurePosixPath:
-    path = PurePosixPath(name)
-    if path.is_absolute() or ".." in path.parts or not path.parts:
+def _check_name(name: str) -> None:
+    if not name or name.startswith("/") or ".." in name.split("/"):
         raise InternalError(f"a page cannot be written to {name!r}")
-    return path
 
 
 def _unwritable(out: Path, error: OSError) -> BuildError:

@@ -7,6 +7,7 @@ and read when it is needed.
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -20,11 +21,11 @@ from edgesite.site.wording import shown
 class LostError(BuildError):
     """A file is no longer what it was when the build began."""
 
-    def __init__(self, path: Path) -> None:
-        super().__init__(f"{shown(path)}: was changed while the site was built; build again")
+    def __init__(self, path: str) -> None:
+        super().__init__(f"{shown(Path(path))}: was changed while the site was built; build again")
         self.path = path
 
-    def __reduce__(self) -> tuple[type[LostError], tuple[Path]]:
+    def __reduce__(self) -> tuple[type[LostError], tuple[str]]:
         return type(self), (self.path,)
 
 
@@ -32,7 +33,7 @@ class LostError(BuildError):
 class Piece:
     """A file of the site, and where its content lies."""
 
-    path: Path
+    path: str
     digest: str
     size_bytes: int
     is_cached: bool = False
@@ -44,19 +45,20 @@ class Piece:
         A damaged entry of the cache is deleted, so that the next build makes it anew.
         """
         try:
-            data = self.path.read_bytes()
+            with open(self.path, "rb") as file:
+                data = file.read()
         except OSError:
             raise LostError(self.path) from None
         if digest(data) != self.digest:
             if self.is_cached:
-                shutil.rmtree(self.path.parent, ignore_errors=True)
+                shutil.rmtree(os.path.dirname(self.path), ignore_errors=True)
             raise LostError(self.path)
         return data
 
     def is_there(self) -> bool:
         """Whether there is a file of this size."""
         try:
-            return self.path.stat().st_size == self.size_bytes
+            return os.stat(self.path).st_size == self.size_bytes
         except OSError:
             return False
 

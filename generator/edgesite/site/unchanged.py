@@ -7,7 +7,6 @@ elsewhere are listed in the record, with their hashes.
 from __future__ import annotations
 
 import json
-import os
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from edgesite.site.assets import Assets, theme_folder
 from edgesite.site.cache import Cache, key_of, page_tools
-from edgesite.site.folders import digests_below, file_digest, site_digests
+from edgesite.site.folders import digests_below, file_digest
 from edgesite.site.pieces import Piece, Pieces
 from edgesite.site.reports import PageReport
 from edgesite.site.wording import shown
@@ -35,12 +34,12 @@ class Whole:
     warnings: tuple[str, ...]
 
 
-def key_of_site(root: Path, cache: Cache) -> str:
-    """A hash of all that a site is made from."""
+def key_of_site(root: Path, digests: Mapping[str, str], cache: Cache) -> str:
+    """A hash of all that a site is made from; digests: those of its files."""
     theme = root / "theme"
     stamp = Assets.load(theme if theme.is_dir() else None, cache).stamp
     stock = digests_below(theme_folder())
-    return key_of("site", page_tools(), stamp, stock, shown(root), site_digests(root))
+    return key_of("site", page_tools(), stamp, stock, shown(root), digests)
 
 
 def recall(root: Path, key: str, cache: Cache) -> Whole | None:
@@ -52,7 +51,7 @@ def recall(root: Path, key: str, cache: Cache) -> Whole | None:
     if any(file_digest(root / name) != hashed for name, hashed in plain["elsewhere"].items()):
         return None
     files = {
-        name: Piece((cache.folder if is_cached else root) / place, hashed, size, is_cached)
+        name: Piece(_within(cache.folder if is_cached else root) + place, hashed, size, is_cached)
         for name, (is_cached, place, hashed, size) in plain["files"].items()
     }
     if not all(piece.is_there() for piece in files.values()):
@@ -70,8 +69,10 @@ def remember(root: Path, key: str, whole: Whole, shows: Mapping[str, str], cache
     for name, piece in whole.files.parts.items():
         if not isinstance(piece, Piece):
             return
-        base = cache.folder if piece.is_cached else root
-        place = os.path.relpath(piece.path, base).replace(os.sep, "/")
+        base = _within(cache.folder if piece.is_cached else root)
+        if not piece.path.startswith(base):
+            return
+        place = piece.path.removeprefix(base)
         files[name] = (piece.is_cached, place, piece.digest, piece.size_bytes)
     plain = {
         "files": files,
@@ -80,3 +81,8 @@ def remember(root: Path, key: str, whole: Whole, shows: Mapping[str, str], cache
         "elsewhere": shows,
     }
     cache.put(key, {_RECORD: zlib.compress(json.dumps(plain).encode(), 1)})
+
+
+def _within(folder: Path) -> str:
+    """What stands before the names of files in a folder; nothing in the working directory."""
+    return str(folder / "_")[:-1]

@@ -94,7 +94,7 @@ def checked_html(path: Path, text: str, facts: Iterable[str], markdown: str | No
 
 def _rendered(markdown: str, setting: Setting) -> tuple[str, list[tuple[str, str]]]:
     """The HTML, and complaints: a part of the text, and what is wrong with it."""
-    if "{{" in markdown or setting.sizes or setting.sanitize:
+    if "{{" in markdown or setting.pictures or setting.sanitize:
         return _converted(markdown, setting)
     return _plain(markdown, setting.language)
 
