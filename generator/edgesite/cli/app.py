@@ -46,6 +46,16 @@ Jobs = Annotated[
         help="Processes that may share the work; one per processor if left out.",
     ),
 ]
+StoreUrl = Annotated[
+    str | None,
+    typer.Option(
+        "--store",
+        metavar="URL",
+        show_default=False,
+        help="Where machines share what is costly to make, such as s3://bucket/path or "
+        "file:///folder; EDGESITE_STORE, or store: in edgesite.yaml, if left out.",
+    ),
+]
 Shapes = Annotated[
     list[str] | None,
     typer.Option(

@@ -15,6 +15,7 @@ from edgesite.cli.app import (
     Root,
     Shapes,
     States,
+    StoreUrl,
     app,
     constants,
     shapes,
@@ -110,6 +111,7 @@ def check(
     constant: Constants = None,
     state: States = None,
     jobs: Jobs = None,
+    store: StoreUrl = None,
     as_json: AsJson = False,
 ) -> None:
     """Report every problem of every demo at once, as file:line:column: what; what to do.
@@ -132,7 +134,7 @@ def check(
         from edgesite.site import build as site_build
 
         with progress(as_json) as tell:
-            checked = site_build.check(site, tell, workers=workers(jobs))
+            checked = site_build.check(site, tell, workers=workers(jobs), store=store)
         warn(checked.warnings)
         pages = checked.reports
         lines = [*map(_line, pages), f"{count(len(pages), 'demo')}, no problems"]
@@ -164,6 +166,7 @@ def build(
         ),
     ] = False,
     jobs: Jobs = None,
+    store: StoreUrl = None,
     as_json: AsJson = False,
 ) -> None:
     """Build a site: demos/ and theme/ become a folder that any web server can serve.
@@ -176,7 +179,12 @@ def build(
 
         with progress(as_json) as tell:
             report = site_build.build(
-                site, out or site / "dist", tell, single=single_file, workers=workers(jobs)
+                site,
+                out or site / "dist",
+                tell,
+                single=single_file,
+                workers=workers(jobs),
+                store=store,
             )
         warn(report.warnings)
         facts = {"out": report.out, "files": report.files, "size_bytes": report.size_bytes}

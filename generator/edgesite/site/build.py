@@ -8,8 +8,10 @@ imported when one has changed.
 from __future__ import annotations
 
 import json
+import os
 import time
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from edgesite.errors import ConfigError, EdgesiteError
@@ -78,7 +80,12 @@ class Checked:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What need not be an error."""
-        return tuple(warning for demo in self.demos for warning in demo.warnings)
+        return (*self.complaints, *(text for demo in self.demos for text in demo.warnings))
+
+    @property
+    def complaints(self) -> tuple[str, ...]:
+        """What is true of this build alone: that the store cannot be used."""
+        return tuple(sorted({demo.complaint for demo in self.demos if demo.complaint}))
 
 
 @dataclass
@@ -108,25 +115,22 @@ def build(
     *,
     single: bool = False,
     workers: int = 1,
+    store: str | None = None,
 ) -> Report:
     """Build the site in root into out, which is replaced as a whole.
 
     single: write one page per demo, with everything inside, in place of a site.
     workers: how many processes may share the work, if there is enough of it.
+    store: where other machines keep what is costly, an address that fsspec knows.
     Raises the only problem or ProblemsError; out is then as it was.
     """
     check_output(out, root)
+    started, tell = time.perf_counter(), progress or silent
+    way = partial(_single if single else _whole, root, tell, workers=workers, store=store)
     try:
-        return _build(root, out, progress or silent, single, workers)
+        whole = _written(way(), out, tell)
     except LostError:  # something in the cache was damaged, or was deleted meanwhile
-        return _build(root, out, progress or silent, single, workers)
-
-
-def _build(root: Path, out: Path, tell: Progress, single: bool, workers: int) -> Report:
-    started = time.perf_counter()
-    whole = _single(root, tell, workers) if single else _whole(root, tell, workers)
-    tell(Step("write", None, len(whole.reports), len(whole.reports)))
-    write_output(out, whole.files)
+        whole = _written(way(), out, tell)
     Cache.of_site(root).prune_daily()
     return Report(
         out=out,
@@ -138,27 +142,35 @@ def _build(root: Path, out: Path, tell: Progress, single: bool, workers: int) ->
     )
 
 
-def _whole(root: Path, tell: Progress, workers: int) -> Whole:
+def _written(whole: Whole, out: Path, tell: Progress) -> Whole:
+    tell(Step("write", None, len(whole.reports), len(whole.reports)))
+    write_output(out, whole.files)
+    return whole
+
+
+def _whole(root: Path, tell: Progress, *, workers: int, store: str | None) -> Whole:
     """The site, as it was if nothing has changed."""
     cache, stamps = Cache.of_site(root), site_stamps(root)
     digests = site_digests(root)
     key = key_of_site(root, digests, cache)
     if not has_hooks() and (whole := recall(root, key, cache)):
         return whole
-    site, files = made(root, tell, workers=workers, digests=digests)
+    site, files = made(root, tell, workers=workers, store=store, digests=digests)
     _refuse_over_budget(site.demos)
-    astray = broken_links(files, site.frame.info.site_url)
+    read = {name: page for demo in site.demos for name, page in demo.pages.items()}
+    astray = broken_links(files, site.frame.info.site_url, read)
     whole = Whole(files, site.reports, (*site.warnings, *astray))
-    if site.frame.keeps and site_stamps(root) == stamps:  # else something was edited meanwhile
+    is_whole = site.frame.keeps and not site.complaints
+    if is_whole and site_stamps(root) == stamps:  # else something was edited meanwhile
         remember(root, key, whole, site.shows, cache)
     return whole
 
 
-def _single(root: Path, tell: Progress, workers: int) -> Whole:
+def _single(root: Path, tell: Progress, *, workers: int, store: str | None) -> Whole:
     """A page per demo with everything inside."""
     from edgesite.site.single import single_file
 
-    site, files = made(root, tell, offline=False, workers=workers)
+    site, files = made(root, tell, offline=False, workers=workers, store=store)
     _refuse_over_budget(site.demos)
     pages = {f"{demo.slug}.html": single_file(demo.slug, files) for demo in site.demos}
     return Whole(Pieces(pages), site.reports, site.warnings)
@@ -171,15 +183,19 @@ def made(
     *,
     offline: bool | None = None,
     workers: int = 1,
+    store: str | None = None,
     digests: Mapping[str, str] | None = None,
 ) -> tuple[Checked, Pieces]:
     """Build a site without writing it: what is known of it, and every file by POSIX path.
 
     offline: False leaves the service worker out, whatever the site says.
+    store: where other machines keep what is costly; EDGESITE_STORE or the site's own if None.
     digests: those of the site's files, if they were looked at already.
     Raises the only problem or ProblemsError.
     """
-    site = check(root, progress, memory, offline=offline, workers=workers, digests=digests)
+    site = check(
+        root, progress, memory, offline=offline, workers=workers, store=store, digests=digests
+    )
     demos = Pieces({name: part for demo in site.demos for name, part in demo.files.parts.items()})
     return site, demos | _around(site, demos, Cache.of_site(root))
 
@@ -191,6 +207,7 @@ def check(
     *,
     offline: bool | None = None,
     workers: int = 1,
+    store: str | None = None,
     digests: Mapping[str, str] | None = None,
 ) -> Checked:
     """Do all that a build does for the demos, and write nothing but the cache.
@@ -207,7 +224,7 @@ def check(
     keeps = memory is None and offline is None
     info = site.info if keeps else replace(site.info, offline=False)
     try:
-        frame = Frame.of(site, info, cache)
+        frame = Frame.of(site, info, cache, store or os.environ.get("EDGESITE_STORE") or site.store)
     except EdgesiteError as error:
         problems.add(error)
         problems.raise_any()

@@ -405,6 +405,10 @@ class SiteConfig(Block):
     footer: str | None = None
     """Markdown under every page."""
 
+    store: str | None = None
+    """Where builds of several machines share what is costly to make: an address that fsspec knows,
+    such as s3://bucket/path, gs://bucket/path, sftp://host/path or file:///folder."""
+
     pages: list[str] = []
     """Markdown files that become pages of their own, in the order of the navigation: names or
     patterns such as docs/*.md, below docs/ or beside edgesite.yaml."""

@@ -10,6 +10,7 @@ from edgesite.site.assets import Assets
 from edgesite.site.cache import Cache, key_of, page_tools
 from edgesite.site.hooks import has_hooks
 from edgesite.site.language import Language, find_language
+from edgesite.site.store import open_store
 from edgesite.site.templates import Templates, load_templates
 
 if TYPE_CHECKING:
@@ -39,9 +40,11 @@ class Frame:
     language: Language = field(compare=False)
     templates: Templates = field(compare=False)
     cache_folder: Path = field(compare=False)
+    store: str | None = field(compare=False)
+    """Where other machines keep what is costly."""
 
     @classmethod
-    def of(cls, site: SiteSource, info: SiteInfo, cache: Cache) -> Frame:
+    def of(cls, site: SiteSource, info: SiteInfo, cache: Cache, store: str | None = None) -> Frame:
         """Read the templates, and look at what the scripts and styles are made from.
 
         info: takes the place of the site's. Raises ConfigError where a template cannot be read.
@@ -67,9 +70,10 @@ class Frame:
             language,
             templates,
             cache.folder,
+            store,
         )
 
     @property
     def cache(self) -> Cache:
         """The cache, as a demo's process looks at it: without what others have noted."""
-        return Cache(self.cache_folder)
+        return Cache(self.cache_folder, open_store(self.store) if self.store else None)

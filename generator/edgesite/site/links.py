@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from posixpath import dirname, join, normpath
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
@@ -15,10 +16,38 @@ if TYPE_CHECKING:
 _ADDRESSES = ("src", "href", "poster")
 
 
-def broken_links(files: Mapping[str, bytes], site_url: str | None) -> Iterator[str]:
-    """Say of every page, by path, which of its links lead nowhere, and which ids it has twice."""
+@dataclass(frozen=True)
+class Page:
+    """What links of a page lead to, and what links can lead to in it."""
+
+    addresses: list[str] = field(default_factory=list)
+    ids: list[str] = field(default_factory=list)
+
+    def has(self, fragment: str) -> bool:
+        """Whether a link may end in this: an id, the top, or something for the page's script."""
+        return not fragment or fragment == "top" or "=" in fragment or unquote(fragment) in self.ids
+
+
+def read_page(html: bytes) -> Page:
+    """Find the links and ids of a page."""
+    finder = _Finder()
+    finder.feed(html.decode("utf-8", errors="replace"))
+    finder.close()
+    return finder.page
+
+
+def broken_links(
+    files: Mapping[str, bytes],
+    site_url: str | None,
+    read: Mapping[str, Page] = MappingProxyType({}),
+) -> Iterator[str]:
+    """Say of every page, by path, which of its links lead nowhere, and which ids it has twice.
+
+    read: the pages that were read already.
+    """
     base = urlsplit(site_url).path if site_url else None
-    pages = {path: _read(files[path]) for path in files if path.endswith(".html")}
+    names = [path for path in files if path.endswith(".html")]
+    pages = {path: read.get(path) or read_page(files[path]) for path in names}
     for path, page in pages.items():
         for address in dict.fromkeys(page.addresses):
             target = _target(path, address, base)
@@ -56,29 +85,10 @@ def _file(target: str, files: Mapping[str, bytes]) -> str | None:
     return index if index in files else None
 
 
-@dataclass
-class _Page:
-    """What links of a page lead to, and what links can lead to in it."""
-
-    addresses: list[str] = field(default_factory=list)
-    ids: list[str] = field(default_factory=list)
-
-    def has(self, fragment: str) -> bool:
-        """Whether a link may end in this: an id, the top, or something for the page's script."""
-        return not fragment or fragment == "top" or "=" in fragment or unquote(fragment) in self.ids
-
-
-def _read(html: bytes) -> _Page:
-    finder = _Finder()
-    finder.feed(html.decode("utf-8", errors="replace"))
-    finder.close()
-    return finder.page
-
-
 class _Finder(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
-        self.page = _Page()
+        self.page = Page()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:  # noqa: ARG002
         for name, value in attrs:

@@ -17,6 +17,7 @@ from edgesite.errors import EdgesiteError, ProblemsError
 from edgesite.site.cache import digest, key_of
 from edgesite.site.expectations import Verdict
 from edgesite.site.folders import digests_below
+from edgesite.site.links import Page, read_page
 from edgesite.site.pieces import Piece, Pieces
 from edgesite.site.problems import Problems
 from edgesite.site.reports import PageReport
@@ -55,8 +56,14 @@ class MadeDemo:
     over_budget: str | None
     """Why the page may not be published as it is; None where it may."""
 
+    pages: Mapping[str, Page]
+    """By path: what links of its pages lead to, and what links can lead to in them."""
+
     files: Pieces
     """By POSIX path below the output folder."""
+
+    complaint: str | None = None
+    """Why the store could not be used."""
 
     def held(self) -> MadeDemo:
         """The same with all that lies in its folder in memory, as that may change."""
@@ -101,6 +108,8 @@ def make(frame: Frame, folder: Path, begun: Callable[[str, str], None] | None = 
     # What was edited meanwhile must not be kept as what came of the files before.
     if frame.keeps and digests_below(folder) == before:
         made = _kept(made, before, cache, _key(frame, folder, before))
+    if cache.store:
+        made = replace(made, complaint=cache.store.complaint)
     elapsed_ms = (time.perf_counter() - started) * 1000
     return replace(made, report=replace(made.report, elapsed_ms=elapsed_ms))
 
@@ -130,6 +139,9 @@ def _made(frame: Frame, folder: Path, cache: Cache, begun: Callable[[str, str], 
         warnings=finished.warnings,
         verdicts=finished.verdicts,
         over_budget=over_budget(source, rendered.files, cache),
+        pages={
+            name: read_page(data) for name, data in rendered.files.items() if name.endswith(".html")
+        },
         files=Pieces(rendered.files),
     )
 
@@ -213,6 +225,7 @@ def _plain(made: MadeDemo, pieces: Mapping[str, Piece], cache: Cache) -> dict[st
         "warnings": made.warnings,
         "verdicts": [asdict(verdict) for verdict in made.verdicts],
         "over_budget": made.over_budget,
+        "pages": {name: asdict(page) for name, page in made.pages.items()},
         "files": files,
     }
 
@@ -238,5 +251,6 @@ def _read(plain: Mapping[str, Any], folder: Path, cache: Cache) -> MadeDemo | No
         warnings=tuple(plain["warnings"]),
         verdicts=tuple(Verdict(**verdict) for verdict in plain["verdicts"]),
         over_budget=plain["over_budget"],
+        pages={name: Page(**page) for name, page in plain["pages"].items()},
         files=Pieces(files),
     )

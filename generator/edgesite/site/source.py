@@ -75,6 +75,9 @@ class SiteSource:
     theme: Path | None
     """The site's own theme folder."""
 
+    store: str | None = None
+    """Where other machines keep what is costly."""
+
 
 def load_site(root: Path, problems: Problems) -> SiteSource:
     """Read what is around the demos of a site; what is wrong goes to problems.
@@ -84,11 +87,17 @@ def load_site(root: Path, problems: Problems) -> SiteSource:
     check_is_site(root)
     info = SiteInfo("", "", "en", None, None, None, offline=False, body_markdown="")
     articles: tuple[Article, ...] = ()
+    store = None
     with problems.gathered():
-        info, articles = _load_info(root, problems)
+        info, articles, store = _load_info(root, problems)
     theme = root / "theme"
     return SiteSource(
-        root, info, articles, tuple(_demo_folders(root)), theme if theme.is_dir() else None
+        root=root,
+        info=info,
+        articles=articles,
+        folders=tuple(_demo_folders(root)),
+        theme=theme if theme.is_dir() else None,
+        store=store,
     )
 
 
@@ -128,7 +137,7 @@ def check_is_site(root: Path) -> None:
         )
 
 
-def _load_info(root: Path, problems: Problems) -> tuple[SiteInfo, tuple[Article, ...]]:
+def _load_info(root: Path, problems: Problems) -> tuple[SiteInfo, tuple[Article, ...], str | None]:
     config, document = load_config(root / SITE_FILE, SiteConfig)
     try:
         find_language(config.language, root / "theme")
@@ -154,7 +163,7 @@ def _load_info(root: Path, problems: Problems) -> tuple[SiteInfo, tuple[Article,
         attachments=files,
         sanitize=config.sanitize,
     )
-    return info, articles
+    return info, articles, config.store
 
 
 def _body(

@@ -8,6 +8,7 @@ a file of somebody else, counts as absent. Without the place, builds go on and s
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -65,6 +66,12 @@ class Store:
             f"{_public(self.url)}: the store cannot be {what} ({reason}); "
             "this build goes on without it"
         )
+
+
+@lru_cache(maxsize=4)
+def open_store(url: str) -> Store:
+    """The place at an address, opened once by a process; UsageError where it cannot be."""
+    return Store(url)
 
 
 def packed(key: str, files: Mapping[str, bytes]) -> bytes:
