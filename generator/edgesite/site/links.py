@@ -97,4 +97,4 @@ class _Finder(HTMLParser):
             elif name in _ADDRESSES and value:
                 self.page.addresses.append(value)
             elif name == "srcset" and value:
-                self.page.addresses += [source.split()[0] for source in value.split(",")]
+                self.page.addresses.extend(source.split()[0] for source in value.split(","))
