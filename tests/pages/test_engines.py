@@ -12,7 +12,7 @@ import pytest
 
 from edgesite.bench.browser import find_webkit, screen
 
-from .conftest import serve
+from .conftest import REPOSITORY, serve
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 HERE = Path(__file__).parent
-SLUGS = ("cifar10", "mnist")
+SLUGS = sorted(path.parent.name for path in (REPOSITORY / "demos").glob("*/demo.yaml"))
+"""Every demo: none of this repository has an address other than its folder's name."""
 READ = (HERE / "examples.js").read_text(encoding="utf-8")
 """The body of an asynchronous function."""
 

@@ -198,6 +198,20 @@ def test_a_pasted_address_is_fetched(visit: Visit, elsewhere: str) -> None:
     expect(page.locator(LABEL)).to_have_text("green")
 
 
+TWO_CAMERAS = """(() => {
+  const { mediaDevices } = navigator;
+  const open = mediaDevices.getUserMedia.bind(mediaDevices);
+  const asked = [];
+  window.third = new Promise((resolve) => {
+    mediaDevices.getUserMedia = ({ video: { facingMode, ...video } }) => {
+      if (asked.push(facingMode) === 3) resolve(asked);
+      return open({ video });
+    };
+  });
+  mediaDevices.enumerateDevices = async () => [{ kind: "videoinput" }, { kind: "videoinput" }];
+})()"""
+
+
 def test_frames_are_answered_one_after_the_other(visit: Visit) -> None:
     visit.page.add_init_script(COUNT)
     page = visit.open("every/")
@@ -239,6 +253,22 @@ def test_an_example_ends_the_camera(visit: Visit) -> None:
     expect(page.locator("#status")).to_contain_text("Computed here")
     assert page.locator("#video").evaluate("video => video.srcObject") is None
     assert rows(page)[0][0] == "blue"
+
+
+def test_a_device_with_two_cameras_changes_between_them(visit: Visit) -> None:
+    visit.page.add_init_script(TWO_CAMERAS)
+    page = visit.open("every/")
+    wait_until_live(page)
+    page.get_by_role("button", name="Camera").click()
+    other = page.get_by_role("button", name="Other camera")
+
+    other.click()
+    expect(page.locator("#video")).to_have_js_property("videoWidth", 640)
+    other.click()
+
+    assert page.evaluate("window.third") == ["environment", "user", "environment"]
+    expect(page.locator("#status")).to_contain_text("each")
+    assert visit.complaints == []
 
 
 @pytest.mark.parametrize(
