@@ -39,10 +39,10 @@ format: $(VENV)/ready
 	$(BIN)/ruff format $(CODE)
 	$(BIN)/ruff check --fix $(CODE)
 
-screenshots: site chromium  ## every page at phone and desktop width, light and dark
+screenshots: $(VENV)/ready bundles chromium  ## every page at phone and desktop width, light and dark
 	$(BIN)/python -m tests.pages.screenshots
 
-picture: site chromium  ## the pictures of the README
+picture: $(VENV)/ready bundles chromium  ## the pictures of the README
 	$(BIN)/python -m tests.pages.screenshots --readme
 
 bundles: node_modules/ready

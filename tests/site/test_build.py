@@ -279,3 +279,13 @@ def test_an_output_folder_of_someone_else_is_refused_before_any_work(
         build(site, site / "dist")
 
     assert contents(site / "dist") == {"thesis.tex": b"ten years of work"}
+
+
+def test_links_that_lead_nowhere_are_warned_of(site: Path, demo: Path) -> None:
+    (demo / "index.md").write_text("See [below](#lost) and [the list](../#demos).\n")
+
+    (warning,) = build(site, site / "dist").warnings
+
+    assert warning == (
+        "colours/index.html: links to #lost, an anchor that colours/index.html has not; correct it"
+    )

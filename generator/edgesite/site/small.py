@@ -17,9 +17,10 @@ if TYPE_CHECKING:
     from edgesite.site.demo import DemoPage, Example
     from edgesite.tasks.images import ImageInput
 
-# What the style sheet shows at 48 x 48 and at 160 x 120, for screens with two dots per pixel.
+# What the style sheets show at 48 x 48, and at 160 x 120 or as wide as a column of the list, for
+# screens with two dots per pixel.
 _THUMBNAIL = (96, 96)
-_COVER = (320, 240)
+_COVER = (560, 420)
 
 
 def small_pictures(demo: DemoPage, cache: Cache | None) -> dict[str, bytes]:
