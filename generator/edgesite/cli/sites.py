@@ -29,7 +29,7 @@ from edgesite.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from edgesite.site.reports import PageReport
+    from edgesite.site.reports import PageReport, Report
 
 
 @app.command(
@@ -167,6 +167,28 @@ def build(
     ] = False,
     jobs: Jobs = None,
     store: StoreUrl = None,
+    executor: Annotated[
+        str,
+        typer.Option(
+            help="What compiles: processes of this machine, or dask, a cluster (with --store)."
+        ),
+    ] = "processes",
+    scheduler: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            show_default=False,
+            help="With --executor dask: where its scheduler is, such as tcp://host:8786.",
+        ),
+    ] = None,
+    shard: Annotated[
+        str | None,
+        typer.Option(
+            metavar="K/N",
+            show_default=False,
+            help="Build the K-th of N parts of the demos alone, for `edgesite merge`.",
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Build a site: demos/ and theme/ become a folder that any web server can serve.
@@ -175,26 +197,88 @@ def build(
     well, and a folder that edgesite did not write is never replaced.
     """
     with reported(as_json):
-        from edgesite.site import build as site_build
+        _check_ways(executor, scheduler, single_file, shard)
+        where = out or site / "dist"
+        with progress(as_json) as tell:
+            if shard is not None:
+                from edgesite.site.shards import Shard, build_shard
+
+                part = Shard.of(shard)
+                report = build_shard(site, where, part, tell, workers=workers(jobs), store=store)
+            else:
+                from edgesite.site.build import build as build_site
+
+                report = build_site(
+                    site,
+                    where,
+                    tell,
+                    single=single_file,
+                    workers=workers(jobs),
+                    store=store,
+                    scheduler=scheduler,
+                )
+        _show_report(report, as_json)
+
+
+@app.command(
+    short_help="Put a site together whose parts were built elsewhere.",
+    epilog=(
+        "\b\nExample:\n"
+        "  edgesite build --shard 1/2 --out part-1     # on one machine\n"
+        "  edgesite build --shard 2/2 --out part-2     # on another one\n"
+        "  edgesite merge part-1 part-2"
+    ),
+)
+def merge(
+    parts: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="PART...", help="The folders that --shard wrote.", show_default=False
+        ),
+    ],
+    site: Root = Path(),
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", "-o", metavar="DIR", help="The folder to write; SITE/dist if left out."
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Put a site together from parts that `edgesite build --shard` made of it.
+
+    The result is that of one build, byte for byte. Parts that were built from other files are
+    refused.
+    """
+    with reported(as_json):
+        from edgesite.site.shards import merge as merge_parts
 
         with progress(as_json) as tell:
-            report = site_build.build(
-                site,
-                out or site / "dist",
-                tell,
-                single=single_file,
-                workers=workers(jobs),
-                store=store,
-            )
-        warn(report.warnings)
-        facts = {"out": report.out, "files": report.files, "size_bytes": report.size_bytes}
-        pages = _pages(report.pages, report.warnings)
-        total = (
-            f"{report.out}: {count(len(report.pages), 'demo')}, {count(report.files, 'file')}, "
-            f"{size(report.size_bytes)} in {report.elapsed_ms / 1000:.1f} s"
-        )
-        lines = [*map(_line, report.pages), total]
-        show(as_json, {**facts, "elapsed_ms": report.elapsed_ms, **pages}, lines)
+            report = merge_parts(site, parts, out or site / "dist", tell)
+        _show_report(report, as_json)
+
+
+def _check_ways(executor: str, scheduler: str | None, single_file: bool, shard: str | None) -> None:
+    """Refuse options of `build` that say nothing together."""
+    if executor not in ("processes", "dask"):
+        raise UsageError(f'--executor: got "{executor}"; write processes or dask')
+    if (executor == "dask") != (scheduler is not None):
+        raise UsageError("--executor dask and --scheduler ADDRESS: belong together; give both")
+    if shard is not None and (single_file or scheduler):
+        raise UsageError("--shard: is a way of its own; leave --single-file and --executor out")
+
+
+def _show_report(report: Report, as_json: bool) -> None:
+    """Print what a build has written."""
+    warn(report.warnings)
+    facts = {"out": report.out, "files": report.files, "size_bytes": report.size_bytes}
+    pages = _pages(report.pages, report.warnings)
+    total = (
+        f"{report.out}: {count(len(report.pages), 'demo')}, {count(report.files, 'file')}, "
+        f"{size(report.size_bytes)} in {report.elapsed_ms / 1000:.1f} s"
+    )
+    lines = [*map(_line, report.pages), total]
+    show(as_json, {**facts, "elapsed_ms": report.elapsed_ms, **pages}, lines)
 
 
 def _pages(reports: Sequence[PageReport], warnings: Sequence[str]) -> dict[str, Any]:

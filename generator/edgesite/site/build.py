@@ -12,7 +12,7 @@ import os
 import time
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from edgesite.errors import ConfigError, EdgesiteError
 from edgesite.site.cache import Cache, digest, key_of
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from edgesite.site.frame import Frame
     from edgesite.site.made import Outcome
     from edgesite.site.reports import PageReport, Progress
+    from edgesite.site.source import SiteSource
     from edgesite.site.workers import Told
 
 _NAMES = "files.json"
@@ -116,17 +117,26 @@ def build(
     single: bool = False,
     workers: int = 1,
     store: str | None = None,
+    scheduler: str | None = None,
 ) -> Report:
     """Build the site in root into out, which is replaced as a whole.
 
     single: write one page per demo, with everything inside, in place of a site.
     workers: how many processes may share the work, if there is enough of it.
     store: where other machines keep what is costly, an address that fsspec knows.
+    scheduler: the address of a dask cluster that compiles, if one shall.
     Raises the only problem or ProblemsError; out is then as it was.
     """
     check_output(out, root)
     started, tell = time.perf_counter(), progress or silent
-    way = partial(_single if single else _whole, root, tell, workers=workers, store=store)
+    way = partial(
+        _single if single else _whole,
+        root,
+        tell,
+        workers=workers,
+        store=store,
+        scheduler=scheduler,
+    )
     try:
         whole = _written(way(), out, tell)
     except LostError:  # something in the cache was damaged, or was deleted meanwhile
@@ -148,29 +158,34 @@ def _written(whole: Whole, out: Path, tell: Progress) -> Whole:
     return whole
 
 
-def _whole(root: Path, tell: Progress, *, workers: int, store: str | None) -> Whole:
+def _whole(root: Path, tell: Progress, **how: Any) -> Whole:
     """The site, as it was if nothing has changed."""
     cache, stamps = Cache.of_site(root), site_stamps(root)
     digests = site_digests(root)
     key = key_of_site(root, digests, cache)
     if not has_hooks() and (whole := recall(root, key, cache)):
         return whole
-    site, files = made(root, tell, workers=workers, store=store, digests=digests)
-    _refuse_over_budget(site.demos)
-    read = {name: page for demo in site.demos for name, page in demo.pages.items()}
-    astray = broken_links(files, site.frame.info.site_url, read)
-    whole = Whole(files, site.reports, (*site.warnings, *astray))
+    site, files = made(root, tell, digests=digests, **how)
+    whole = whole_of(site, files)
     is_whole = site.frame.keeps and not site.complaints
     if is_whole and site_stamps(root) == stamps:  # else something was edited meanwhile
         remember(root, key, whole, site.shows, cache)
     return whole
 
 
-def _single(root: Path, tell: Progress, *, workers: int, store: str | None) -> Whole:
+def whole_of(site: Checked, files: Pieces) -> Whole:
+    """A site that may be written: ConfigError where a page is over its budget."""
+    _refuse_over_budget(site.demos)
+    read = {name: page for demo in site.demos for name, page in demo.pages.items()}
+    astray = broken_links(files, site.frame.info.site_url, read)
+    return Whole(files, site.reports, (*site.warnings, *astray))
+
+
+def _single(root: Path, tell: Progress, **how: Any) -> Whole:
     """A page per demo with everything inside."""
     from edgesite.site.single import single_file
 
-    site, files = made(root, tell, offline=False, workers=workers, store=store)
+    site, files = made(root, tell, offline=False, **how)
     _refuse_over_budget(site.demos)
     pages = {f"{demo.slug}.html": single_file(demo.slug, files) for demo in site.demos}
     return Whole(Pieces(pages), site.reports, site.warnings)
@@ -184,6 +199,7 @@ def made(
     offline: bool | None = None,
     workers: int = 1,
     store: str | None = None,
+    scheduler: str | None = None,
     digests: Mapping[str, str] | None = None,
 ) -> tuple[Checked, Pieces]:
     """Build a site without writing it: what is known of it, and every file by POSIX path.
@@ -194,10 +210,36 @@ def made(
     Raises the only problem or ProblemsError.
     """
     site = check(
-        root, progress, memory, offline=offline, workers=workers, store=store, digests=digests
+        root,
+        progress,
+        memory,
+        offline=offline,
+        workers=workers,
+        store=store,
+        scheduler=scheduler,
+        digests=digests,
     )
+    return site, files_of(site, Cache.of_site(root))
+
+
+def frame_of(
+    site: SiteSource, info: SiteInfo, cache: Cache, problems: Problems, store: str | None = None
+) -> Frame:
+    """What all pages share; raises every problem where it cannot be known."""
+    from edgesite.site.frame import Frame
+
+    try:
+        return Frame.of(site, info, cache, store or os.environ.get("EDGESITE_STORE") or site.store)
+    except EdgesiteError as error:
+        problems.add(error)
+        problems.raise_any()
+        raise
+
+
+def files_of(site: Checked, cache: Cache) -> Pieces:
+    """Every file of a site by POSIX path: those of its demos, and what is around them."""
     demos = Pieces({name: part for demo in site.demos for name, part in demo.files.parts.items()})
-    return site, demos | _around(site, demos, Cache.of_site(root))
+    return demos | _around(site, demos, cache)
 
 
 def check(
@@ -208,13 +250,15 @@ def check(
     offline: bool | None = None,
     workers: int = 1,
     store: str | None = None,
+    scheduler: str | None = None,
     digests: Mapping[str, str] | None = None,
+    only: slice = slice(None),
 ) -> Checked:
     """Do all that a build does for the demos, and write nothing but the cache.
 
+    only: which of the demos, in the order of their folders' names.
     Raises the only problem, or ProblemsError with every problem of every demo.
     """
-    from edgesite.site.frame import Frame
     from edgesite.site.source import load_site
     from edgesite.site.workers import made_by
 
@@ -223,20 +267,19 @@ def check(
     # An author who goes on editing must not be shown what a service worker has kept.
     keeps = memory is None and offline is None
     info = site.info if keeps else replace(site.info, offline=False)
-    try:
-        frame = Frame.of(site, info, cache, store or os.environ.get("EDGESITE_STORE") or site.store)
-    except EdgesiteError as error:
-        problems.add(error)
-        problems.raise_any()
-        raise
+    frame = frame_of(site, info, cache, problems, store)
     found = {} if memory is None else memory.within(frame)
     looked_at = digests_of_demos(digests or {})
     outcomes: dict[Path, Outcome | None] = {
         folder: found.get(folder) or known(frame, folder, looked_at.get(folder.name))
-        for folder in site.folders
+        for folder in site.folders[only]
     }
-    missing = [folder for folder, outcome in outcomes.items() if outcome is None]
-    outcomes |= made_by(workers, frame, missing, _counted(progress or silent, outcomes))
+    told = _counted(progress or silent, outcomes)
+    if scheduler and (missing := _missing(outcomes)):
+        from edgesite.site.cluster import compile_apart
+
+        outcomes |= compile_apart(scheduler, frame.store, missing, told)
+    outcomes |= made_by(workers, frame, _missing(outcomes), told)
     demos = []
     for folder, outcome in outcomes.items():
         if isinstance(outcome, MadeDemo):
@@ -245,7 +288,7 @@ def check(
             demos.append(demo)
         for problem in outcome if isinstance(outcome, tuple) else ():
             problems.add(problem)
-    _refuse_equal_slugs(demos, problems)
+    refuse_equal_slugs(demos, problems)
     problems.raise_any()
     return Checked(frame, tuple(demos))
 
@@ -275,6 +318,10 @@ def _around(site: Checked, demos: Pieces, cache: Cache) -> Pieces:
     return Pieces(parts)
 
 
+def _missing(outcomes: Mapping[Path, Outcome | None]) -> list[Path]:
+    return [folder for folder, outcome in outcomes.items() if outcome is None]
+
+
 def _counted(tell: Progress, outcomes: Mapping[Path, Outcome | None]) -> Told:
     """Tell of stages with the number of demos that are done."""
     total, done = len(outcomes), sum(outcome is not None for outcome in outcomes.values())
@@ -295,7 +342,8 @@ def _refuse_over_budget(demos: Iterable[MadeDemo]) -> None:
     problems.raise_any()
 
 
-def _refuse_equal_slugs(demos: Iterable[MadeDemo], problems: Problems) -> None:
+def refuse_equal_slugs(demos: Iterable[MadeDemo], problems: Problems) -> None:
+    """Note where two demos would be one page."""
     first: dict[str, MadeDemo] = {}
     for demo in demos:
         other = first.setdefault(demo.slug, demo)

@@ -86,7 +86,7 @@ def known(frame: Frame, folder: Path, digests: Mapping[str, str] | None) -> Made
     if not frame.keeps:
         return None
     started, cache = time.perf_counter(), frame.cache
-    key = _key(frame, folder, digests or digests_below(folder))
+    key = key_of_demo(frame, folder, digests or digests_below(folder))
     record = (cache.get(key) or {}).get(_RECORD)
     made = record and _read(json.loads(record), folder, cache)
     if not made:
@@ -107,7 +107,7 @@ def make(frame: Frame, folder: Path, begun: Callable[[str, str], None] | None = 
         return (error,)
     # What was edited meanwhile must not be kept as what came of the files before.
     if frame.keeps and digests_below(folder) == before:
-        made = _kept(made, before, cache, _key(frame, folder, before))
+        made = _kept(made, before, cache, key_of_demo(frame, folder, before))
     if cache.store:
         made = replace(made, complaint=cache.store.complaint)
     elapsed_ms = (time.perf_counter() - started) * 1000
@@ -170,7 +170,7 @@ def _silent(name: str, stage: str) -> None:
     """Tell nobody."""
 
 
-def _key(frame: Frame, folder: Path, digests: Mapping[str, str]) -> str:
+def key_of_demo(frame: Frame, folder: Path, digests: Mapping[str, str]) -> str:
     """A hash of all that a demo's page and warnings depend on.
 
     Warnings name the folder as it is seen from here, its name may become the address, and words
@@ -195,7 +195,7 @@ def _kept(made: MadeDemo, sources: Mapping[str, str], cache: Cache, key: str) ->
     hashes = {name: digest(data) for name, data in made.files.items()}
     own = {hashes[name]: data for name, data in made.files.items() if hashes[name] not in lying}
     lying |= {hashed: f"{cache.path(key)}/{hashed}" for hashed in own}
-    kept = f"{cache.folder}/"
+    kept, own_folder = f"{cache.folder}/", f"{made.folder}/"
     pieces = {
         name: Piece(
             lying[hashed],
@@ -205,18 +205,22 @@ def _kept(made: MadeDemo, sources: Mapping[str, str], cache: Cache, key: str) ->
         )
         for name, hashed in hashes.items()
     }
-    record = json.dumps(_plain(made, pieces, cache)).encode()
+    places = {
+        name: (piece.is_cached, piece.path.removeprefix(kept if piece.is_cached else own_folder))
+        for name, piece in pieces.items()
+    }
+    whole = replace(made, files=Pieces(pieces))
+    record = json.dumps(plain_of(whole, places)).encode()
     is_kept = cache.put(key, {**own, _RECORD: record})
-    return replace(made, files=Pieces(pieces)) if is_kept else made
+    return whole if is_kept else made
 
 
-def _plain(made: MadeDemo, pieces: Mapping[str, Piece], cache: Cache) -> dict[str, Any]:
-    """A demo as JSON; files by their places below the cache or below the demo's folder."""
-    files = {}
-    for name, piece in pieces.items():
-        base = cache.folder if piece.is_cached else made.folder
-        place = piece.path.removeprefix(f"{base}/")
-        files[name] = (piece.is_cached, place, piece.digest, piece.size_bytes)
+def plain_of(made: MadeDemo, places: Mapping[str, tuple[bool, str]]) -> dict[str, Any]:
+    """A demo as JSON; places: of each file, whether it is in the cache, and its path there."""
+    files = {
+        name: (*place, made.files.digest(name), made.files.size(name))
+        for name, place in places.items()
+    }
     return {
         "slug": made.slug,
         "slug_where": made.slug_where,
@@ -232,16 +236,21 @@ def _plain(made: MadeDemo, pieces: Mapping[str, Piece], cache: Cache) -> dict[st
 
 def _read(plain: Mapping[str, Any], folder: Path, cache: Cache) -> MadeDemo | None:
     """A demo from its record; None where one of its files is no longer there."""
+    made = demo_of(plain, folder, cache.folder, folder)
+    if not all(part.is_there() for part in made.files.parts.values() if isinstance(part, Piece)):
+        return None
+    cached = (place for is_cached, place, _, _ in plain["files"].values() if is_cached)
+    for entry in {place[:67] for place in cached}:  # two digits, a slash, and a key
+        cache.touch(cache.folder / entry)
+    return made
+
+
+def demo_of(plain: Mapping[str, Any], folder: Path, cached: Path, others: Path) -> MadeDemo:
+    """A demo from its record, its files being in the cache and in another folder."""
     files = {
-        name: Piece(f"{cache.folder if is_cached else folder}/{place}", hashed, size, is_cached)
+        name: Piece(f"{cached if is_cached else others}/{place}", hashed, size, is_cached)
         for name, (is_cached, place, hashed, size) in plain["files"].items()
     }
-    if not all(piece.is_there() for piece in files.values()):
-        return None
-    for entry in {
-        cache.folder / place[:67] for is_cached, place, _, _ in plain["files"].values() if is_cached
-    }:
-        cache.touch(entry)
     return MadeDemo(
         folder=folder,
         slug=plain["slug"],
