@@ -191,8 +191,7 @@ def plain(text: ast.expr) -> str:
 def through_body(name: str, seen: frozenset[str] = frozenset()) -> bool:
     """Whether the standard makes an operator of ones that are supported."""
     schema: Any = latest()["", name]
-    sequences = any(kind.startswith("seq(") for put in schema.inputs for kind in put.types)
-    if schema.deprecated or sequences or name in {*seen, *CONTROL, "Bernoulli"}:
+    if schema.deprecated or name in {*seen, *CONTROL, "Bernoulli"}:
         return False
     if not schema.has_function:
         return bool(schema.has_context_dependent_function)

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -24,6 +24,7 @@ from edgesite.errors import (
     UsageError,
 )
 from edgesite.frontend import StaticGraph, StaticNode, ValueInfo
+from edgesite.frontend.lists import element
 from edgesite.frontend.remedies import hint, missing
 from edgesite.frontend.state import check_state
 from edgesite.ir import (
@@ -63,7 +64,7 @@ from edgesite.targets.wasm.unpack import Unpacking
 if TYPE_CHECKING:
     import onnx
 
-Shapes = Mapping[str, Sequence[int] | int]
+Shapes = Mapping[str, Sequence[Sequence[int]] | Sequence[int] | int]
 Threads = Literal["auto", "off"]
 
 _RANDOM = 16
@@ -84,7 +85,8 @@ def compile(  # noqa: A001 - the name users expect: edgesite.compile(model)
     """Compile an ONNX model to WebAssembly.
 
     `model` is a path, the bytes of a file, or a ModelProto. `shapes` gives the shape of an
-    input by its name, or the size of a dimension by the dimension's name; a list of these
+    input by its name, the shapes of one that is a list of tensors, or the size of a dimension
+    by the dimension's name; a list of these
     makes a model for each, of which `run` picks the one that its inputs fit, and which share
     their weights. `constants` fixes inputs, which the compiled model then no longer has.
     `state` pairs outputs with inputs, {output: input}: these are neither given nor returned,
@@ -240,7 +242,7 @@ def _bound(
         )
     made = {value for step in graph.host for value in step.outputs}
     inputs = {value.name: value for value in graph.inputs if value not in made}
-    outputs = dict(zip((info.name for info in static.outputs), graph.outputs, strict=False))
+    outputs = dict(zip(_names_of_outputs(static, graph), graph.outputs, strict=False))
     pairs = [(outputs[output], inputs[given]) for output, given in program.state.items()]
     parts = grouped(schedule.steps) if apart else None
     modules = {
@@ -278,6 +280,8 @@ def _bound(
         [_text_step(step, place.offsets) for step in graph.host],
         shared,
         thread_pages,
+        input_lists=static.lists,
+        output_lists=graph.lists,
     )
     return binding, modules, shared
 
@@ -297,6 +301,16 @@ def _shared(
         module, pages = made
         shared[target] = module.encode()
     return shared, pages
+
+
+def _names_of_outputs(static: StaticGraph, graph: Graph) -> Iterator[str]:
+    """The names of the program's outputs, in order: of a list, those of its elements."""
+    for info in static.outputs:
+        length = graph.lists.get(info.name)
+        if length is None:
+            yield info.name
+        else:
+            yield from (element(info.name, number) for number in range(length))
 
 
 def _text_step(step: HostStep, offsets: Mapping[Value, int]) -> TextStep:
@@ -351,20 +365,20 @@ def express(static: StaticGraph, *, copied: bool = False) -> Graph:
                     value = static.values[name]
                     tensors[name] = builder.input(name, value.shape, DType.of(value.dtype))
     outputs: list[Tensor] = []
+    lists: dict[str, int] = {}
     for out in static.outputs:
         if tensors.get(out.name) or out.name in static.constants:
             with _gathered(problems, f"output {out.name}"):
-                made = _tensor(out.name, builder, tensors, static)
-                if isinstance(made, ops.TensorList):
-                    raise UnsupportedTypeError(
-                        "is a sequence; export the model with tensors as outputs"
-                    )
-                made = ops.packed(made)
-                again = copied and made.value in builder.inputs
-                outputs.append(elementwise(lambda e: e, made) if again else made)
+                found = _tensor(out.name, builder, tensors, static)
+                if isinstance(found, ops.TensorList):
+                    lists[out.name] = len(found.parts)
+                for made in found.parts if isinstance(found, ops.TensorList) else [found]:
+                    whole = ops.packed(made)
+                    again = copied and whole.value in builder.inputs
+                    outputs.append(elementwise(lambda e: e, whole) if again else whole)
     if problems:
         raise problems[0] if len(problems) == 1 else ProblemsError(problems)
-    return verify(builder.graph(outputs))
+    return verify(replace(builder.graph(outputs), lists=lists))
 
 
 @contextmanager

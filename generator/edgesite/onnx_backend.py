@@ -24,6 +24,8 @@ from edgesite.errors import (
 )
 from edgesite.targets.artifacts import CompiledModel
 
+Feed = NDArray[Any] | list[NDArray[Any]]
+
 
 class Representation(BackendRep):
     """A model that is compiled for the shapes it is first run with."""
@@ -34,22 +36,23 @@ class Representation(BackendRep):
         self._names = [v.name for v in model.graph.input if v.name not in initialised]
         self._compiled: dict[object, CompiledModel] = {}
 
-    def run(self, inputs: Sequence[Any], **kwargs: Any) -> tuple[NDArray[Any], ...]:
+    def run(self, inputs: Sequence[Any], **kwargs: Any) -> tuple[Any, ...]:
         """The outputs, in the order of the graph."""
         del kwargs
-        feeds = {name: _array(value) for name, value in zip(self._names, inputs, strict=False)}
+        feeds = {name: _feed(value) for name, value in zip(self._names, inputs, strict=False)}
         try:
             compiled = self._compile(feeds)
         except ProblemsError as error:
             if not any(isinstance(problem, UnsupportedError) for problem in error.problems):
                 raise
             raise UnsupportedError(str(error)) from error
-        wanted = [info.name for info in compiled.manifest.inputs]
-        results = compiled.run({name: feeds[name] for name in wanted})
-        return tuple(results[info.name] for info in compiled.manifest.outputs)
+        manifest = compiled.manifest
+        wanted = {info.name for info in manifest.inputs} | {*manifest.input_lists}
+        results = compiled.run({name: feed for name, feed in feeds.items() if name in wanted})
+        return tuple(results[value.name] for value in self._model.graph.output)
 
-    def _compile(self, feeds: dict[str, NDArray[Any]]) -> CompiledModel:
-        shapes = {name: array.shape for name, array in feeds.items()}
+    def _compile(self, feeds: dict[str, Feed]) -> CompiledModel:
+        shapes = {name: _shape(feed) for name, feed in feeds.items()}
         key: tuple[object, ...] = tuple(sorted(shapes.items()))
         if key not in self._compiled:
             try:
@@ -57,7 +60,11 @@ class Representation(BackendRep):
             except (UnsupportedShapeError, ProblemsError) as error:
                 if not _concerns_shapes(error):
                     raise
-                constants = {name: array for name, array in feeds.items() if _may_be_fixed(array)}
+                constants = {
+                    name: feed
+                    for name, feed in feeds.items()
+                    if isinstance(feed, np.ndarray) and _may_be_fixed(feed)
+                }
                 if not constants:
                     raise
                 key = (*key, *((n, a.tobytes()) for n, a in constants.items()))
@@ -97,7 +104,13 @@ def _may_be_fixed(array: NDArray[Any]) -> bool:
     return array.size == 1 or (is_list and array.size < 64)
 
 
-def _array(value: Any) -> NDArray[Any]:
-    if value is None or isinstance(value, list | dict):
-        raise UnsupportedTypeError("sequences, maps and optionals are not supported")
-    return np.asarray(value)
+def _feed(value: Any) -> Feed:
+    if value is None or isinstance(value, dict):
+        raise UnsupportedTypeError(
+            "maps, and optional inputs that are not there, are not supported"
+        )
+    return [np.asarray(one) for one in value] if isinstance(value, list) else np.asarray(value)
+
+
+def _shape(feed: Feed) -> tuple[Any, ...]:
+    return tuple(one.shape for one in feed) if isinstance(feed, list) else feed.shape

@@ -29,6 +29,7 @@ from edgesite.errors import ModelError, VerificationError
 from edgesite.frontend.steps import steps_of_outputs
 from edgesite.ir import DType
 from edgesite.targets.feeds import random_feeds
+from edgesite.targets.lists import gathered, spread
 from edgesite.targets.stored.choice import Effect, Limits, effect_of
 
 if TYPE_CHECKING:
@@ -91,8 +92,8 @@ def verify(
 
     `names` are what messages call the samples; `constants` are the inputs that were fixed when
     the model was compiled. A state is handed on from sample to sample on both sides. Samples
-    are for the first binding; every binding gets random inputs. Two threads must answer the
-    first exactly as one does.
+    come first; then every binding gets random inputs. Two threads must answer the first exactly
+    as one does.
 
     Raises VerificationError, which names the output, the module and the difference, where they
     disagree; ModelError where onnxruntime cannot run the model.
@@ -110,16 +111,19 @@ def verify(
         given = [*own, *(random_feeds(binding, seed) for seed in range(random_samples))]
         state = {info.name: np.zeros(info.shape, DType(info.dtype).numpy) for info in binding.state}
         for number, feeds in enumerate(given):
-            inputs = {**constants, **feeds, **state}
-            expected = reference.run(inputs)
-            other = None if fused is None else fused.run(inputs)
+            inputs = gathered({**constants, **feeds, **state}, binding.input_lists)
+            expected = spread(reference.run(inputs), binding.output_lists)
+            other = None if fused is None else spread(fused.run(inputs), binding.output_lists)
             state = {info.name: expected[info.output] for info in binding.state}
             references += [expected] if number < len(own) else []
             sample = _name_of(number, len(own), names)
             for target in TARGETS:
-                actual = compiled.run(feeds, target=target)
+                given_to = gathered(feeds, binding.input_lists)
+                answers = compiled.run(given_to, target=target)
+                actual = spread(answers, binding.output_lists)
                 if number == 0 and binding.threads is not None:
-                    _same(f"{target} module", actual, compiled.run(feeds, target=target, threads=2))
+                    shared = compiled.run(given_to, target=target, threads=2)
+                    _same(f"{target} module", actual, spread(shared, binding.output_lists))
                 for info in binding.outputs:
                     where = f'output "{info.name}", {target} module, {sample}'
                     got, wanted = _pair(where, actual, expected, info.name)
@@ -230,14 +234,14 @@ class Reference:
         self._dtypes = {info.name: _dtype(info.type) for info in self._session.get_inputs()}
         self.metadata: dict[str, str] = self._session.get_modelmeta().custom_metadata_map
 
-    def run(self, feeds: Feeds) -> dict[str, Array]:
+    def run(self, feeds: Mapping[str, Any]) -> dict[str, Any]:
         """Every output by name; ModelError where onnxruntime refuses the inputs.
 
         Inputs are brought to the dtypes that the model takes.
         """
         names = [info.name for info in self._session.get_outputs()]
         try:
-            cast = {name: np.asarray(feeds[name], self._dtypes.get(name)) for name in feeds}
+            cast = {name: self._cast(name, feed) for name, feed in feeds.items()}
             values = self._session.run(names, cast)
         except Exception as error:
             raise ModelError(
@@ -246,12 +250,16 @@ class Reference:
             ) from None
         return dict(zip(names, map(_plain, values), strict=True))
 
+    def _cast(self, name: str, feed: Any) -> Any:
+        dtype = self._dtypes.get(name)
+        return feed if isinstance(feed, list) else np.asarray(feed, dtype)
 
-def _plain(value: Any) -> Array:
-    """An output as an array; of rows that are dictionaries by label, the values."""
+
+def _plain(value: Any) -> Any:
+    """An output as an array, or a list of them; of dictionaries by label, the values."""
     if isinstance(value, list) and value and isinstance(value[0], dict):
         return np.array([[*row.values()] for row in value], np.float32)
-    return np.asarray(value)
+    return value if isinstance(value, list) else np.asarray(value)
 
 
 def _dtype(name: str) -> str | None:

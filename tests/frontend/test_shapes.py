@@ -220,8 +220,14 @@ def test_constants_that_do_not_fit_are_refused(constants: dict[str, object], sen
     assert str(error.value).startswith(sentence)
 
 
-@pytest.mark.parametrize("kind", ["sequence", "optional"])
-def test_inputs_that_are_no_tensors_are_refused(kind: str) -> None:
+@pytest.mark.parametrize(
+    ("kind", "wanted"),
+    [
+        ("sequence", "a sequence of unknown length; give the shape of each of its tensors"),
+        ("optional", "optional, where a tensor is needed"),
+    ],
+)
+def test_inputs_that_are_no_tensors_are_refused(kind: str, wanted: str) -> None:
     tensor = helper.make_tensor_type_proto(1, [2])
     make = {
         "sequence": helper.make_sequence_type_proto,
@@ -235,7 +241,7 @@ def test_inputs_that_are_no_tensors_are_refused(kind: str) -> None:
 
     kinds = [type(problem) for problem in error.value.problems]
     assert kinds == [UnsupportedTypeError, UnsupportedShapeError]
-    assert str(error.value).startswith(f"input x: is {kind}, where a tensor is needed")
+    assert str(error.value).startswith(f"input x: is {wanted}")
 
 
 def test_an_input_of_no_type_is_refused() -> None:

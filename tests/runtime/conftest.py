@@ -37,7 +37,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
         switches = {
             "WITH_CENTRE": True,
             "WITH_PICTURES": pictures,
-            "WITH_TEXTS": False,
+            "WITH_VALUES": False,
             "WITH_THREADS": threads,
         }
         defines = [f"--define:{name}={str(is_on).lower()}" for name, is_on in switches.items()]

@@ -2,34 +2,56 @@
 
 import { activate } from "./activation";
 import type { Engine } from "./engine";
-import { normalization, see, write } from "./image";
+import { nearest, normalization, see, sizesOf, write } from "./image";
 import type { Classification } from "./manifest";
-import type { Picture } from "./page";
+import type { ImageInput, Picture } from "./page";
 
-export interface Classifier {
+type Size = Pick<Picture, "width" | "height">;
+
+/** The model for one size of its input. */
+export interface Sized {
+  readonly engine: Engine;
+  readonly input: ImageInput;
   /** What the model is fed; `run` takes it as it then is. */
   readonly fed: Float32Array<ArrayBuffer> | Uint8Array<ArrayBuffer>;
-  /** Prepare a picture. @returns what the model sees of it */
-  feed(picture: Picture): Uint8Array;
-  /** One value per label, after the activation. */
-  run(): Float32Array;
 }
 
+export interface Classifier {
+  /** The model for the size whose proportions are nearest to a picture's. */
+  choose(picture: Size): Promise<Sized>;
+  /** Prepare a picture. @returns what the model sees of it */
+  feed(sized: Sized, picture: Picture): Uint8Array;
+  /** One value per label, after the activation. */
+  run(sized: Sized): Float32Array;
+}
+
+/** @param other the engine of a further size of the input, whose position is at least 1 */
 export function createClassifier(
-  engine: Engine, { input, output, activation }: Omit<Classification, "labels">,
+  engine: Engine,
+  { input, output, activation }: Omit<Classification, "labels">,
+  other: (at: number) => Promise<Engine>,
 ): Classifier {
-  const size = input.width * input.height * input.mean.length;
+  const inputs = sizesOf(input);
   const isRaw = input.dtype === "uint8";
-  const fed = isRaw ? new Uint8Array(size) : new Float32Array(size);
   const table = isRaw ? null : normalization(input);
+  const made: Sized[] = [];
   return {
-    fed,
-    feed(picture) {
-      const seen = see(picture, input);
-      write(seen, input, table, fed);
+    async choose(picture) {
+      const at = nearest(inputs, picture), chosen = inputs[at]!;
+      return made[at] ??= {
+        engine: at ? await other(at) : engine,
+        input: chosen,
+        fed: new (isRaw ? Uint8Array : Float32Array)(
+          chosen.width * chosen.height * chosen.mean.length,
+        ),
+      };
+    },
+    feed(sized, picture) {
+      const seen = see(picture, sized.input);
+      write(seen, sized.input, table, sized.fed);
       return seen;
     },
-    run: () => activate(engine.run({ [input.name]: fed })[output]!, activation),
+    run: ({ engine, fed }) => activate(engine.run({ [input.name]: fed })[output]!, activation),
   };
 }
 

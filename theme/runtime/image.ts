@@ -7,6 +7,21 @@ import { centre } from "./centre";
 import type { ImageInput, Picture } from "./page";
 import { all, resize, type Rows, type Span } from "./resample";
 
+/** Every size of the input; a picture gets that of nearest proportions, the first of equals. */
+export const sizesOf = (input: ImageInput): ImageInput[] =>
+  [[input.width, input.height] as const, ...input.others].map(([width, height]) =>
+    ({ ...input, width, height }));
+
+export function nearest(
+  inputs: readonly ImageInput[], { width, height }: Pick<Picture, "width" | "height">,
+): number {
+  // A ratio and its inverse, which add up to the more the further they are from 1.
+  const stretches = inputs.map((input) =>
+    (width * input.height) / (height * input.width)
+      + (height * input.width) / (width * input.height));
+  return stretches.indexOf(Math.min(...stretches));
+}
+
 /** Pillow's `L`, ITU-R 601 in 16-bit fixed point. */
 const luma = (red: number, green: number, blue: number): number =>
   (red * 19595 + green * 38470 + blue * 7471 + 0x8000) >> 16;

@@ -59,6 +59,9 @@ export interface Binding {
   readonly state?: readonly (TensorPlace & { readonly output: string })[];
   /** What the numbers in tensors of strings stand for; others that are met get the next ones. */
   readonly strings: readonly string[];
+  /** What the model takes and gives as lists of tensors, and how long they are. */
+  readonly input_lists?: Readonly<Record<string, number>>;
+  readonly output_lists?: Readonly<Record<string, number>>;
   /** What is made of strings before a run, in order. */
   readonly texts: readonly TextStep[];
   readonly memory_pages: number;

@@ -8,6 +8,7 @@ import { picture } from "../words/en.json";
 import { createClassifier, ranked, type Answer } from "./classify";
 import { pictureOf } from "./decode";
 import { nodeModule, start, type Engine, type Gather } from "./engine";
+import { gathered, spread, type Listed } from "./lists";
 import type { Binding, DType, Manifest, Target } from "./manifest";
 import type { Progress, Source } from "./page";
 import { connect, serve, type Port, type Remote, type WorkerPort } from "./remote";
@@ -62,7 +63,7 @@ export interface Model {
   };
   /** Where the model belongs to a demo: every class of a picture, best first. */
   predict?(picture: unknown): Promise<Answer[]>;
-  run(feeds: Values): Promise<Values>;
+  run(feeds: Listed): Promise<Listed>;
   reset(): Promise<void>;
   close(): Promise<void>;
 }
@@ -99,20 +100,24 @@ type Request = { run: Values } | { predict: Source } | { reset: true };
 
 if (WITH_PICTURES) useWords({ picture });
 
-function answering(engine: Engine): (source: Source) => Promise<Float32Array> {
-  const { feed, run } = createClassifier(engine, manifest.task!);
+function answering(
+  engine: Engine, other: (at: number) => Promise<Engine>,
+): (source: Source) => Promise<Float32Array> {
+  const classifier = createClassifier(engine, manifest.task!, other);
   return async (source) => {
-    feed(await pictureOf(source));
-    return run();
+    const picture = await pictureOf(source);
+    const sized = await classifier.choose(picture);
+    classifier.feed(sized, picture);
+    return classifier.run(sized);
   };
 }
 
 /** The manifest for one binding, whose engine is also given what is made of strings. */
 const boundTo = (binding: Binding): Manifest =>
-  ({ ...manifest, ...binding, ...(WITH_TEXTS && { inputs: allInputs(binding) }) });
+  ({ ...manifest, ...(WITH_VALUES ? { ...binding, inputs: allInputs(binding) } : binding) });
 
 const speaking = (engine: Engine, binding: Binding): TextEngine =>
-  WITH_TEXTS ? withTexts(engine, binding) : engine as TextEngine;
+  WITH_VALUES ? withTexts(engine, binding) : engine as TextEngine;
 
 type Open = (
   which: Binding, target?: Target, onProgress?: Progress, known?: Uint8Array,
@@ -150,14 +155,14 @@ async function begin(
   const first = await open(manifest, choice.target, onProgress);
   const made: TextEngine[] = [speaking(first, manifest)];
   const making: Promise<TextEngine>[] = [];
-  const make = async (at: number): Promise<TextEngine> => {
-    const late = await open(bindings[at]!, first.target, undefined, first.weights);
-    return made[at] = speaking(late, bindings[at]!);
-  };
+  const another = (at: number): Promise<Engine> =>
+    open(bindings[at]!, first.target, undefined, first.weights);
+  const make = async (at: number): Promise<TextEngine> =>
+    made[at] = speaking(await another(at), bindings[at]!);
   return {
     target: first.target,
     threads: first.threads,
-    ...(WITH_PICTURES && { predict: answering(first) }),
+    ...(WITH_PICTURES && { predict: answering(first, another) }),
     // At once where it can be, for the caller may change the feeds afterwards.
     run(feeds) {
       const at = bindingOf(feeds);
@@ -299,7 +304,9 @@ export async function load(options: LoadOptions = {}): Promise<Model> {
       predict: async (picture: unknown) =>
         ranked(await readable(predict!(await sourceOf(picture))), manifest.task!.labels),
     }),
-    run: async (feeds = {}) => run(feeds),
+    run: async (feeds = {}) => WITH_VALUES
+      ? gathered(await run(spread(feeds, bindings)), bindings)
+      : run(feeds as Values),
     reset: async () => reset(),
     close: async () => close(),
   };

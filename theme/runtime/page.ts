@@ -19,6 +19,8 @@ export interface ImageInput {
   readonly name: string;
   readonly width: number;
   readonly height: number;
+  /** Further sizes of the model, width and height. */
+  readonly others: readonly (readonly [number, number])[];
   readonly layout: "NCHW" | "NHWC";
   readonly color: "RGB" | "BGR" | "GRAY";
   readonly dtype: "float32" | "uint8";

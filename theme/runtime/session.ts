@@ -1,6 +1,6 @@
 /** What a worker does for one page: decodes, prepares and predicts, so that the page never blocks. */
 
-import { createClassifier } from "./classify";
+import { createClassifier, type Sized } from "./classify";
 import { isFalsified, pictureOf, Refusal } from "./decode";
 import type { Engine } from "./engine";
 import { show } from "./image";
@@ -18,50 +18,59 @@ export interface Setup extends Omit<Classification, "labels"> {
   readonly words: Pick<Words, "picture">;
 }
 
-/** Loads the model of a manifest. */
-export type Opened = (setup: Setup, onProgress: Progress) => Promise<Engine>;
+/** Loads the model of a manifest, with weights that may be known already. */
+export type Opened = (
+  setup: Setup, onProgress?: Progress, known?: Uint8Array,
+) => Promise<Engine>;
 
 type Reply = (request: Request) => Promise<Answer>;
 
-function replyWith(engine: Engine, task: Setup): Reply {
-  const { input } = task;
-  const { fed, feed, run } = createClassifier(engine, task);
-  let held = fed;
+function replyWith(
+  engine: Engine, task: Setup, other: (at: number) => Promise<Engine>,
+): Reply {
+  const { choose, feed, run } = createClassifier(engine, task, other);
+  let last: Sized | undefined;
+  let held: { sized: Sized; numbers: Sized["fed"] } | undefined;
 
   async function predict(source: Source): Promise<Prediction> {
     const begin = performance.now();
     const picture = await pictureOf(source);
     const decoded = performance.now();
-    const seen = feed(picture);
+    const sized = last = await choose(picture);
+    const seen = feed(sized, picture);
     const prepared = performance.now();
-    const values = run();
+    const values = run(sized);
     const done = performance.now();
     return {
       values,
-      seen: show(seen, input),
-      statistics: statisticsOf(fed),
+      seen: show(seen, sized.input),
+      statistics: statisticsOf(sized.fed),
       ms: { decode: decoded - begin, prepare: prepared - decoded, run: done - prepared },
       target: engine.target,
     };
   }
 
-  function time(count: number): number {
+  async function time(count: number): Promise<number> {
+    const { engine, input, fed } = last ?? await choose(task.input);
     const begin = performance.now();
     for (let at = 0; at < count; at++) engine.run({ [input.name]: fed });
     return (performance.now() - begin) / count;
   }
 
   return async (request) => {
-    if ("time" in request) return [time(request.time), []];
+    if ("time" in request) return [await time(request.time), []];
     if ("hold" in request) {
-      feed(await pictureOf(request.hold));
-      held = fed.slice();
+      const picture = await pictureOf(request.hold);
+      const sized = await choose(picture);
+      feed(sized, picture);
+      held = { sized, numbers: sized.fed.slice() };
       return [null, []];
     }
     if ("cover" in request) {
-      fed.set(held);
-      cover(fed, input, request.cover);
-      return [run(), []];
+      const { sized, numbers } = held!;
+      sized.fed.set(numbers);
+      cover(sized.fed, sized.input, request.cover);
+      return [run(sized), []];
     }
     const prediction = await predict(request.predict);
     return [prediction, [prediction.values.buffer, prediction.seen.rgba.buffer] as ArrayBuffer[]];
@@ -76,7 +85,11 @@ export function serveSession(port: Port, open: Opened): void {
       const setup = message as Setup;
       useWords(setup.words);
       reply = open(setup, (...progress) => note(progress)).then(
-        (engine) => replyWith(engine, setup),
+        (engine) => replyWith(engine, setup, (at) => {
+          const { manifest } = setup;
+          const sized = { ...manifest, ...manifest.bindings![at - 1]! };
+          return open({ ...setup, manifest: sized }, undefined, engine.weights);
+        }),
         (error) => {
           throw new Refusal(fill(words.picture.not_loaded, { reason: error.message }));
         },

@@ -9,14 +9,14 @@ import { serveSession, type Opened } from "./session";
 
 const engines = new Map<string, Promise<Engine>>();
 
-const open: Opened = ({ manifest, base }, onProgress) => {
-  const load = (): Promise<Engine> => start(manifest, base, undefined, onProgress);
+const open: Opened = ({ manifest, base }, onProgress, known) => {
+  const load = (): Promise<Engine> => start(manifest, base, undefined, onProgress, known);
   // What a model keeps from run to run belongs to one frame.
   if (manifest.state?.length) return load();
   const { modules, weights } = manifest;
   const name = modules.simd.sha256 + weights.sha256;
-  const known = engines.get(name);
-  if (known) return known;
+  const there = engines.get(name);
+  if (there) return there;
   const engine = load();
   engines.set(name, engine);
   // Another frame may try again.

@@ -6,8 +6,8 @@ declare const WITH_CENTRE: boolean;
 /** Answering pictures, in the model.js of a demo. */
 declare const WITH_PICTURES: boolean;
 
-/** Whether the model takes or gives strings. */
-declare const WITH_TEXTS: boolean;
+/** Taking and giving strings, and lists of tensors. */
+declare const WITH_VALUES: boolean;
 
 /** Sharing the work with other threads. */
 declare const WITH_THREADS: boolean;

@@ -73,7 +73,7 @@ def profile(
     if path.is_dir():
         demo = demo_in(path)
         name, model, state = demo.slug, demo.model, demo.config.state
-        shapes = shapes_of(demo)
+        shapes = next(iter(shapes_of(demo) or ()), None)
     made, layers = compiler.dissect(model, shapes, state=state)
     feeds = random_feeds(made.manifest, SEED)
     inputs = [bytes_of(feeds[info.name]) for info in made.manifest.inputs]

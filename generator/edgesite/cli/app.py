@@ -131,18 +131,19 @@ def workers(jobs: int | None) -> int:
     return len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count() or 1
 
 
-def shapes(options: Sequence[str] | None) -> dict[str, int | tuple[int, ...]] | None:
-    """--shape NAME=1,3,32,32 and --shape NAME=32."""
-    found: dict[str, int | tuple[int, ...]] = {}
+def shapes(options: Sequence[str] | None) -> dict[str, Any] | None:
+    """--shape NAME=1,3,32,32, --shape NAME=32, and of lists --shape "NAME=2,3;2,3"."""
+    found: dict[str, Any] = {}
     for option in options or ():
         name, _, text = option.rpartition("=")
         try:
-            sizes = tuple(int(size) for size in text.split(","))
+            every = [tuple(int(size) for size in one.split(",")) for one in text.split(";") if one]
         except ValueError:
-            sizes = ()
-        if not name or not sizes:
+            every = []
+        if not name or not every:
             raise UsageError(f'--shape: got "{option}"; write it as --shape image=1,3,32,32')
-        found[name] = sizes if "," in text else sizes[0]
+        one = every[0] if "," in text else every[0][0]
+        found[name] = every if ";" in text else one
     return found or None
 
 

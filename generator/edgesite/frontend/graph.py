@@ -101,6 +101,8 @@ class StaticGraph:
     parameters: tuple[str, ...] = ()
     """The names of all inputs, in order; `inputs` lacks those of a subgraph that are no tensor
     of one size in every iteration."""
+    lists: Mapping[str, int] = field(default_factory=dict)
+    """How long the inputs of the file are that are lists of tensors; `inputs` has the tensors."""
 
     @property
     def captures(self) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ from edgesite.errors import (
 )
 from edgesite.frontend.graph import Source, StaticGraph, StaticNode, ValueInfo
 from edgesite.frontend.importer import Derive, Importer
+from edgesite.frontend.lists import spelled_out
 from edgesite.frontend.load import Loaded, load
 from edgesite.frontend.opsets import domain_of, versions_of
 from edgesite.frontend.prune import prune
@@ -35,7 +36,7 @@ _MEMORY_BYTES = 1 << 32
 def import_model(
     model: str | Path | bytes | onnx.ModelProto,
     *,
-    shapes: Mapping[str, Sizes] | None = None,
+    shapes: Mapping[str, Sizes | Sequence[Sequence[int]]] | None = None,
     constants: Mapping[str, ArrayLike] | None = None,
     supported: Supported | None = None,
     derive: Derive | None = None,
@@ -44,7 +45,8 @@ def import_model(
     """Read a model and make everything static that can be.
 
     `shapes` sizes what the file leaves open: an input by its whole shape, or a symbol by
-    its size; a first axis that counts samples is 1 unless said otherwise. `constants`
+    its size, an input that is a list by a list of shapes; a first axis that counts samples is 1
+    unless said otherwise. `constants`
     fixes inputs to values. Operators that `supported(domain, op_type)` denies are replaced
     by what the standard says they are made of, where it does; without `supported`, none is.
     `derive` tells the outputs of nodes that onnx has no rules for. `missing` says why a node
@@ -55,7 +57,8 @@ def import_model(
     """
     loaded = load(model)
     opsets = versions_of(loaded.proto.opset_import, loaded.where)
-    bound = _bound(loaded.proto.graph, shapes or {}, constants or {})
+    proto, told, lists = spelled_out(loaded.proto.graph, shapes or {})
+    bound = _bound(proto, told, constants or {})
     importer = Importer(
         functions={(domain_of(f.domain), f.name, f.overload): f for f in loaded.proto.functions},
         supported=supported or _all_supported,
@@ -65,7 +68,7 @@ def import_model(
     )
     known = importer.known
     try:
-        graph = _walked(importer, loaded, opsets, bound)
+        graph = _walked(importer, proto, loaded.where, opsets, bound)
     except EdgesiteError as problem:
         _stop_at([*known.problems, problem])
     _stop_at([*known.problems, *_missing(graph, missing)] if known.problems else ())
@@ -76,6 +79,7 @@ def import_model(
             values=known.values(),
             opsets=opsets,
             source=_source(loaded, opsets),
+            lists=lists,
         )
     )
     _stop_at(_missing(graph, missing))
@@ -105,10 +109,9 @@ def _bound(
 
 
 def _walked(
-    importer: Importer, loaded: Loaded, opsets: Mapping[str, int], bound: Bound
+    importer: Importer, graph: onnx.GraphProto, where: str, opsets: Mapping[str, int], bound: Bound
 ) -> StaticGraph:
     """The outermost graph, whose values keep the names they have in the file."""
-    graph = loaded.proto.graph
     own = {value.name for value in graph.input}
     own.update(tensor.name for tensor in graph.initializer)
     own.update(sparse.values.name for sparse in graph.sparse_initializer)
@@ -119,7 +122,7 @@ def _walked(
         scope.names[name] = name
         importer.known.fix(name, array)
     types = [tensor_type(value.dtype, value.shape) for value in bound.inputs]
-    return importer.graph(graph, scope, types, loaded.where)
+    return importer.graph(graph, scope, types, where)
 
 
 def _all_supported(_domain: str, _op_type: str) -> bool:

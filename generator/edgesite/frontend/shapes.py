@@ -95,7 +95,10 @@ def _dtypes(declared: Sequence[ValueInfoProto], problems: list[EdgesiteError]) -
         kind = str(value.type.WhichOneof("value") or "of no type").removesuffix("_type")
         problems.append(
             UnsupportedTypeError(
-                f"input {value.name}: is {kind}, where a tensor is needed; "
+                f"input {value.name}: is a sequence of unknown length; give the shape of each of "
+                f"its tensors, as --shape '{value.name}=2,3;2,3'"
+                if kind == "sequence"
+                else f"input {value.name}: is {kind}, where a tensor is needed; "
                 "export the model with tensors as inputs"
             )
         )

@@ -230,6 +230,8 @@ class Graph:
     tell how many positions of such an axis count."""
     host: tuple[HostStep, ...] = ()
     """What makes some of the inputs, in order, before the program runs."""
+    lists: Mapping[str, int] = field(default_factory=dict)
+    """How long the outputs of the model are that are lists; each element is an output here."""
 
     @cached_property
     def producers(self) -> dict[Value, Node]:

@@ -61,7 +61,7 @@ def verified(demo: DemoSource, compiled: Compiled, fit: Fit, cache: Cache) -> Ve
 
 def _compared(demo: DemoSource, compiled: Compiled, fit: Fit, cache: Cache, key: str) -> Verified:
     samples = [
-        {fit.input.name: prepare(open_image(picture.path), fit.input).reshape(fit.shape)}
+        {fit.input.name: prepare(open_image(picture.path), fit.input, len(fit.shape))}
         for picture in demo.pictures
     ]
     names = [f"example {picture.path.name}" for picture in demo.pictures]

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from edgesite import CompiledModel
+    from edgesite.site.config import Shape
     from edgesite.site.source import DemoSource
 
 
@@ -61,7 +62,6 @@ def compiled(demo: DemoSource, cache: Cache) -> Compiled:
 
     Raises what the compiler raises, with the place in demo.yaml in front.
     """
-    shape = demo.config.input.shape
     try:
         data = demo.model.read_bytes()
     except OSError as error:
@@ -75,7 +75,7 @@ def compiled(demo: DemoSource, cache: Cache) -> Compiled:
         data,
         [digest(path.read_bytes()) for path in outside_files(demo.model, data)],
         demo.config.input.name,
-        shape,
+        demo.config.input.shape,
         demo.config.state,
     )
     files = cache.fetch(key)
@@ -114,14 +114,16 @@ def _placed(demo: DemoSource, error: EdgesiteError, text: str) -> EdgesiteError:
     return ConfigError(placed) if isinstance(error, UsageError) else type(error)(placed)
 
 
-def shapes_of(demo: DemoSource) -> Mapping[str, int | tuple[int, ...]] | None:
+def shapes_of(demo: DemoSource) -> list[Mapping[str, int | tuple[int, ...]]] | None:
     """What the compiler is told about sizes: the input's shape, or sizes of named axes."""
-    shape, name = demo.config.input.shape, demo.config.input.name
-    if shape is None:
-        return None
+    shapes = demo.config.input.shapes
+    return [_sizes(demo, shape) for shape in shapes] or None
+
+
+def _sizes(demo: DemoSource, shape: Shape) -> Mapping[str, int | tuple[int, ...]]:
     if isinstance(shape, dict):
         return dict(shape)
-    return {name or _only_input(demo): shape}
+    return {demo.config.input.name or _only_input(demo): shape}
 
 
 def _only_input(demo: DemoSource) -> str:

@@ -130,14 +130,18 @@ class Norm(Block):
         return self
 
 
+Shape = tuple[int, ...] | dict[str, int]
+
+
 class Input(Block):
     """From a visitor's picture to the numbers that the model wants."""
 
     name: str | None = None
     """The input of the model; needed only where it has several."""
 
-    shape: tuple[int, ...] | dict[str, int] | None = None
-    """The size of every axis as a list, or the named dynamic axes: {batch: 1, height: 32}."""
+    shape: Shape | tuple[Shape, ...] | None = None
+    """The size of every axis as a list, or the named dynamic axes: {batch: 1, height: 32}. A list
+    of these makes a model of several sizes; a picture gets the one of nearest proportions."""
 
     layout: Literal["NCHW", "NHWC"] | None = None
     """The order of the axes; guessed from the shape where only one is possible."""
@@ -161,15 +165,28 @@ class Input(Block):
     background: Colour = "#ffffff"
     """What is behind transparent pixels and around `fit: contain`."""
 
+    @property
+    def shapes(self) -> tuple[Shape, ...]:
+        """Every shape: none where the model says it, one, or several."""
+        if self.shape is None:
+            return ()
+        if isinstance(self.shape, dict):
+            return (self.shape,)
+        several = tuple(one for one in self.shape if not isinstance(one, int))
+        return several or (tuple(size for size in self.shape if isinstance(size, int)),)
+
     @field_validator("shape", mode="before")
     @classmethod
     def _sizes(cls, value: object) -> object:
         if not isinstance(value, dict | list) or not value:
             raise ValueError("write the sizes as [1, 3, 32, 32] or as {batch: 1, height: 32}")
-        sizes = list(value.values()) if isinstance(value, dict) else value
-        wrong = [size for size in sizes if type(size) is not int or size < 1]
-        if wrong:
-            raise ValueError(f"got a size of {described(wrong[0])}; sizes are whole numbers from 1")
+        several = isinstance(value, list) and all(isinstance(one, dict | list) for one in value)
+        for shape in value if several else [value]:
+            sizes = list(shape.values()) if isinstance(shape, dict) else shape
+            wrong = [size for size in sizes if type(size) is not int or size < 1]
+            if wrong or not sizes:
+                got = described(wrong[0]) if wrong else "nothing"
+                raise ValueError(f"got a size of {got}; sizes are whole numbers from 1")
         return value
 
     @field_validator("scale", mode="before")

@@ -29,7 +29,7 @@ class Fit:
 
     input: ImageInput
     shape: tuple[int, ...]
-    """The shape the model wants; as many elements as ImageInput gives."""
+    """The shape the model wants; for other sizes of the input, the rank of theirs."""
 
     output: str
     classes: int
@@ -42,9 +42,11 @@ def fit(demo: DemoSource, manifest: Manifest, problems: Problems) -> Fit | None:
     with problems.gathered():
         info = _chosen(demo, manifest.inputs, "input")
         _refuse_other_inputs(demo, manifest)
-        image = image_input(demo, info)
+        image = image_input(demo, info, [binding.inputs[0] for binding in manifest.bindings])
     with problems.gathered():
         output = _output(demo, _chosen(demo, manifest.outputs, "output"))
+        for binding in manifest.bindings:
+            _output(demo, _chosen(demo, binding.outputs, "output"))
     if image is None or output is None or len(problems) > before:
         return None
     return Fit(image, info.shape, output.name, math.prod(output.shape))
@@ -77,8 +79,10 @@ def _refuse_other_inputs(demo: DemoSource, manifest: Manifest) -> None:
         )
 
 
-def image_input(demo: DemoSource, info: TensorInfo) -> ImageInput:
-    """How a picture becomes this input of the model.
+def image_input(
+    demo: DemoSource, info: TensorInfo, others: Sequence[TensorInfo] = ()
+) -> ImageInput:
+    """How a picture becomes this input of the model, or the same input of another size.
 
     Raises ConfigError where it cannot: the wrong dtype, rank, batch or number of channels.
     """
@@ -94,6 +98,7 @@ def image_input(demo: DemoSource, info: TensorInfo) -> ImageInput:
         "name": info.name,
         "width": width,
         "height": height,
+        "others": [(wide, high) for _, high, wide in (_axes(demo, other) for other in others)],
         "layout": layout,
         "color": block.color,
         "dtype": info.dtype,

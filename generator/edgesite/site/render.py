@@ -355,4 +355,5 @@ def _pixels(spec: ImageInput, language: Language) -> str:
         way = say.centre_cut
     else:
         way = say.contained if spec.resize.fit == "contain" else say.stretched
-    return fill(say.pixels, width=spec.width, height=spec.height, way=way)
+    size = " / ".join(f"{width} × {height}" for width, height in spec.sizes)
+    return fill(say.pixels, size=size, way=way)

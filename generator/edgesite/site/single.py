@@ -70,7 +70,9 @@ class _Inline:
     def data(self, page: dict[str, Any]) -> str:
         """Give the data of the page's script, with files in place of addresses."""
         manifest = page["manifest"]
-        for entry in (manifest["weights"], *manifest["modules"].values()):
+        bindings = (manifest, *manifest.get("bindings", ()))
+        modules = (entry for binding in bindings for entry in binding["modules"].values())
+        for entry in (manifest["weights"], *modules):
             entry["file"] = self._url(entry["file"])
         for example in page["examples"]:
             example |= {name: self._url(example[name]) for name in ("url", "seen")}

@@ -12,16 +12,17 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from PIL.Image import Image
 
 from edgesite._version import __version__
 from edgesite.errors import BuildError, ModelError, UsageError
 from edgesite.targets.declarations import declare
 from edgesite.targets.host import Instance
+from edgesite.targets.lists import gathered, spread
 from edgesite.targets.manifest import (
     Binding,
     Decoded,
@@ -76,15 +77,19 @@ class CompiledModel:
         return self if self.plain is None else replace(self, instead=self.plain)
 
     def run(
-        self, feeds: Mapping[str, ArrayLike], *, target: TargetName = "relaxed", threads: int = 1
-    ) -> dict[str, NDArray[np.generic]]:
+        self, feeds: Mapping[str, Any], *, target: TargetName = "relaxed", threads: int = 1
+    ) -> dict[str, Any]:
         """Run one prediction on the shipped bytes, under wasmtime.
 
-        `feeds` holds an array per input, of exactly its shape and dtype; the result holds
-        one per output, which is the same whatever the number of threads. Raises UsageError
-        for feeds that do not fit.
+        `feeds` holds an array per input, of exactly its shape and dtype, or a list of arrays
+        where the model takes one; the result holds the same per output, whatever the number of
+        threads. Raises UsageError for feeds that do not fit.
         """
-        return self._instances[target, self._binding_of(feeds), threads].run(feeds)
+        lists = {name for binding, _ in self._bindings for name in binding.input_lists}
+        arrays = spread(feeds, lists)
+        at = self._binding_of(arrays)
+        made = self._instances[target, at, threads].run(arrays)
+        return gathered(made, self._bindings[at][0].output_lists)
 
     def predict(
         self, picture: str | os.PathLike[str] | Image, *, target: TargetName = "relaxed"
@@ -102,7 +107,7 @@ class CompiledModel:
             )
         image = picture if isinstance(picture, Image) else open_image(Path(picture))
         shape = next(info.shape for info in self.manifest.inputs if info.name == task.input.name)
-        feeds = {task.input.name: prepare(image, task.input).reshape(shape)}
+        feeds = {task.input.name: prepare(image, task.input, len(shape))}
         return task.answers(self.run(feeds, target=target)[task.output])
 
     def instance(self, target: TargetName) -> Instance:
@@ -257,6 +262,8 @@ def bind(
     texts: Sequence[TextStep] = (),
     shared: Mapping[TargetName, bytes] = MappingProxyType({}),
     thread_pages: int = 0,
+    input_lists: Mapping[str, int] = MappingProxyType({}),
+    output_lists: Mapping[str, int] = MappingProxyType({}),
 ) -> Binding:
     """A binding from its parts; `shared` are the modules for threads, if there are any."""
     threads = Threads(modules=_files("threads.", shared), pages=thread_pages) if shared else None
@@ -269,6 +276,8 @@ def bind(
         texts=tuple(texts),
         modules=_files("", modules),
         threads=threads,
+        input_lists=dict(input_lists),
+        output_lists=dict(output_lists),
     )
 
 
@@ -354,11 +363,16 @@ def _script(manifest: Manifest) -> bytes:
 def _switches(manifest: Manifest) -> list[str]:
     """What model.js must be able to do beyond running tensors, in the order of bundle.json."""
     bindings = (manifest, *manifest.bindings)
-    is_speaking = any(i.dtype == "string" for b in bindings for i in (*b.inputs, *b.outputs))
     switches = {
         "pictures": manifest.task is not None,
         "centre": manifest.task is not None and manifest.task.input.centre is not None,
-        "texts": is_speaking,
+        "values": any(map(_has_values, bindings)),
         "threads": any(binding.threads for binding in bindings),
     }
     return [name for name, is_on in switches.items() if is_on]
+
+
+def _has_values(binding: Binding) -> bool:
+    """Whether a model takes or gives more than tensors of numbers."""
+    is_text = any(info.dtype == "string" for info in (*binding.inputs, *binding.outputs))
+    return is_text or bool(binding.input_lists or binding.output_lists)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from edgesite.targets.manifest import Manifest, TensorInfo
 from edgesite.tasks.classification import Classification
@@ -134,8 +134,8 @@ def declare(manifest: Manifest) -> str:
         pictures=_pictures(task) if task else "",
         predict=_PREDICT if task else "",
         info="\n    readonly labels: readonly Label[];" if task else "",
-        inputs=_fields([binding.inputs for binding in bindings]),
-        outputs=_fields([binding.outputs for binding in bindings]),
+        inputs=_fields([(binding.inputs, binding.input_lists) for binding in bindings]),
+        outputs=_fields([(binding.outputs, binding.output_lists) for binding in bindings]),
     )
 
 
@@ -147,17 +147,28 @@ def _pictures(task: Classification) -> str:
     )
 
 
-def _fields(bindings: Sequence[Sequence[TensorInfo]]) -> str:
-    """A field per tensor, with its shape in every binding."""
-    return "\n".join(map(_field, zip(*bindings, strict=True)))
+def _fields(bindings: Sequence[tuple[Sequence[TensorInfo], Mapping[str, int]]]) -> str:
+    """A field per tensor, with its shape in every binding, and one per list of tensors."""
+    alone, listed = [], dict[str, str]()
+    for infos, lists in bindings:
+        elements = {f"{name}[{k}]": name for name, length in lists.items() for k in range(length)}
+        alone.append([info for info in infos if info.name not in elements])
+        listed |= {name: listed.get(name, "unknown") for name in lists}
+        listed |= {elements[i.name]: _array(i) for i in infos if i.name in elements}
+    fields = [_field(infos) for infos in zip(*alone, strict=True)]
+    fields += [f"  {json.dumps(name)}: readonly ({array})[];" for name, array in listed.items()]
+    return "\n".join(fields)
+
+
+def _array(info: TensorInfo) -> str:
+    return _ARRAYS.get(info.dtype, "Uint8Array")
 
 
 def _field(infos: Sequence[TensorInfo]) -> str:
     info = infos[0]
     shapes = dict.fromkeys(" x ".join(_sizes(info)) or "scalar" for info in infos)
     return (
-        f"  /** {info.dtype}, {' or '.join(shapes)} */\n"
-        f"  {json.dumps(info.name)}: {_ARRAYS.get(info.dtype, 'Uint8Array')};"
+        f"  /** {info.dtype}, {' or '.join(shapes)} */\n  {json.dumps(info.name)}: {_array(info)};"
     )
 
 

@@ -168,6 +168,13 @@ class Binding(Part):
     """What the int32 numbers in tensors of dtype "string" stand for. A host numbers other strings
     that it meets onwards, each with a number of its own."""
 
+    input_lists: dict[str, int] = {}
+    """Inputs of the model that are lists of tensors, and how long they are: `x` of two has the
+    elements `x[0]` and `x[1]` among the inputs."""
+
+    output_lists: dict[str, int] = {}
+    """The same of the outputs."""
+
     texts: tuple[TextStep, ...] = ()
     """What a host makes of strings before `run()`, in order."""
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Byte = Annotated[int, Field(ge=0, le=255)]
+Pixels = Annotated[int, Field(ge=1)]
 
 # decode.ts refuses the same: one browser or another has no canvas for more.
 MAX_PIXELS = 100_000_000
@@ -78,6 +79,9 @@ class ImageInput(_Block):
 
     width: int = Field(ge=1)
     height: int = Field(ge=1)
+    others: tuple[tuple[Pixels, Pixels], ...] = ()
+    """Further sizes of the model, width and height; a picture gets that of nearest proportions."""
+
     layout: Literal["NCHW", "NHWC"] = "NCHW"
     color: Literal["RGB", "BGR", "GRAY"] = "RGB"
     dtype: Literal["float32", "uint8"] = "float32"
@@ -109,6 +113,16 @@ class ImageInput(_Block):
             return (1, self.channels, self.height, self.width)
         return (1, self.height, self.width, self.channels)
 
+    @property
+    def sizes(self) -> list[tuple[int, int]]:
+        """Every width and height, in the order of the model's bindings."""
+        return [(self.width, self.height), *self.others]
+
+    def sized(self, width: int, height: int) -> ImageInput:
+        """The input for a picture of this size: of equal proportions, the first in the list."""
+        chosen = min(self.sizes, key=lambda size: _stretch(width * size[1], height * size[0]))
+        return self.model_copy(update={"width": chosen[0], "height": chosen[1], "others": ()})
+
     @model_validator(mode="before")
     @classmethod
     def _spell_out_the_norm(cls, data: object) -> object:
@@ -128,9 +142,10 @@ class ImageInput(_Block):
         if 0 in np.array(self.std, np.float32):
             raise ValueError("std: a value is divided by 0; give the standard deviation or 1")
         shorter = self.resize.shorter
-        if shorter is not None and shorter < max(self.width, self.height):
-            msg = f"shorter: {shorter} leaves no {self.width}x{self.height} pixels to cut out"
-            raise ValueError(f"{msg}; give at least {max(self.width, self.height)}")
+        for width, height in self.sizes:
+            if shorter is not None and shorter < max(width, height):
+                msg = f"shorter: {shorter} leaves no {width}x{height} pixels to cut out"
+                raise ValueError(f"{msg}; give at least {max(width, height)}")
         if self.centre is None:
             return self
         if self.color != "GRAY":
@@ -143,6 +158,11 @@ class ImageInput(_Block):
                 f"{self.width}x{self.height}; give at most {min(self.width, self.height)}"
             )
         return self
+
+
+def _stretch(one: float, other: float) -> float:
+    """A ratio and its inverse, which add up to the more the further they are from 1."""
+    return one / other + other / one
 
 
 def open_image(path: Path) -> Image.Image:
@@ -179,23 +199,30 @@ def open_image(path: Path) -> Image.Image:
         ) from None
 
 
-def prepare(image: Image.Image, spec: ImageInput) -> NDArray[np.float32] | NDArray[np.uint8]:
-    """Bring a picture of any size and mode to spec.shape and spec.dtype.
+def prepare(
+    image: Image.Image, spec: ImageInput, rank: int = 4
+) -> NDArray[np.float32] | NDArray[np.uint8]:
+    """Bring a picture of any size and mode to spec.dtype and the shape of spec, sized for it.
 
-    An EXIF orientation that the picture still carries is applied first.
+    An EXIF orientation that the picture still carries is applied first. At rank 3 the first
+    axis, of size 1, is left out.
     """
+    image = _upright(image)
+    spec = spec.sized(*image.size)
     pixels = np.asarray(seen(image, spec)).reshape(spec.height, spec.width, spec.channels)
     if spec.color == "BGR":
         pixels = pixels[:, :, ::-1]
     values = pixels if spec.dtype == "uint8" else _normalize(pixels, spec)
     if spec.layout == "NCHW":
         values = values.transpose(2, 0, 1)
-    return np.ascontiguousarray(values[np.newaxis])
+    return np.ascontiguousarray(values if rank == 3 else values[np.newaxis])
 
 
 def seen(image: Image.Image, spec: ImageInput) -> Image.Image:
     """Make the picture that the model sees, of mode RGB or L, before bytes become numbers."""
-    flat = _flatten(_upright(image), spec.background)
+    image = _upright(image)
+    spec = spec.sized(*image.size)
+    flat = _flatten(image, spec.background)
     if spec.color == "GRAY":
         flat = flat.convert("L")
     if spec.centre is not None:
