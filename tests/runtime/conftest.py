@@ -37,6 +37,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
         switches = {
             "WITH_CENTRE": True,
             "WITH_PICTURES": pictures,
+            "WITH_SIZES": False,
             "WITH_VALUES": False,
             "WITH_THREADS": threads,
         }

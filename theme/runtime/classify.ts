@@ -6,8 +6,6 @@ import { nearest, normalization, see, sizesOf, write } from "./image";
 import type { Classification } from "./manifest";
 import type { ImageInput, Picture } from "./page";
 
-type Size = Pick<Picture, "width" | "height">;
-
 /** The model for one size of its input. */
 export interface Sized {
   readonly engine: Engine;
@@ -17,35 +15,38 @@ export interface Sized {
 }
 
 export interface Classifier {
+  readonly first: Sized;
   /** The model for the size whose proportions are nearest to a picture's. */
-  choose(picture: Size): Promise<Sized>;
+  choose(picture: Picture): Promise<Sized>;
   /** Prepare a picture. @returns what the model sees of it */
   feed(sized: Sized, picture: Picture): Uint8Array;
   /** One value per label, after the activation. */
   run(sized: Sized): Float32Array;
 }
 
-/** @param other the engine of a further size of the input, whose position is at least 1 */
+/** @param other the engine of a further size of the input, by its position from 1 on */
 export function createClassifier(
   engine: Engine,
   { input, output, activation }: Omit<Classification, "labels">,
-  other: (at: number) => Promise<Engine>,
+  other?: (at: number) => Promise<Engine>,
 ): Classifier {
-  const inputs = sizesOf(input);
   const isRaw = input.dtype === "uint8";
   const table = isRaw ? null : normalization(input);
-  const made: Sized[] = [];
+  const sized = (engine: Engine, input: ImageInput): Sized => ({
+    engine,
+    input,
+    fed: new (isRaw ? Uint8Array : Float32Array)(input.width * input.height * input.mean.length),
+  });
+  const first = sized(engine, input);
+  const made = [first];
   return {
-    async choose(picture) {
-      const at = nearest(inputs, picture), chosen = inputs[at]!;
-      return made[at] ??= {
-        engine: at ? await other(at) : engine,
-        input: chosen,
-        fed: new (isRaw ? Uint8Array : Float32Array)(
-          chosen.width * chosen.height * chosen.mean.length,
-        ),
-      };
-    },
+    first,
+    choose: WITH_SIZES
+      ? async (picture) => {
+        const inputs = sizesOf(input), at = nearest(inputs, picture);
+        return made[at] ??= sized(await other!(at), inputs[at]!);
+      }
+      : async () => first,
     feed(sized, picture) {
       const seen = see(picture, sized.input);
       write(seen, sized.input, table, sized.fed);

@@ -12,9 +12,7 @@ export const sizesOf = (input: ImageInput): ImageInput[] =>
   [[input.width, input.height] as const, ...input.others].map(([width, height]) =>
     ({ ...input, width, height }));
 
-export function nearest(
-  inputs: readonly ImageInput[], { width, height }: Pick<Picture, "width" | "height">,
-): number {
+export function nearest(inputs: readonly ImageInput[], { width, height }: Picture): number {
   // A ratio and its inverse, which add up to the more the further they are from 1.
   const stretches = inputs.map((input) =>
     (width * input.height) / (height * input.width)

@@ -101,7 +101,7 @@ type Request = { run: Values } | { predict: Source } | { reset: true };
 if (WITH_PICTURES) useWords({ picture });
 
 function answering(
-  engine: Engine, other: (at: number) => Promise<Engine>,
+  engine: Engine, other?: (at: number) => Promise<Engine>,
 ): (source: Source) => Promise<Float32Array> {
   const classifier = createClassifier(engine, manifest.task!, other);
   return async (source) => {
@@ -162,7 +162,7 @@ async function begin(
   return {
     target: first.target,
     threads: first.threads,
-    ...(WITH_PICTURES && { predict: answering(first, another) }),
+    ...(WITH_PICTURES && { predict: answering(first, WITH_SIZES ? another : undefined) }),
     // At once where it can be, for the caller may change the feeds afterwards.
     run(feeds) {
       const at = bindingOf(feeds);

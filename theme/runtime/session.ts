@@ -26,48 +26,48 @@ export type Opened = (
 type Reply = (request: Request) => Promise<Answer>;
 
 function replyWith(
-  engine: Engine, task: Setup, other: (at: number) => Promise<Engine>,
+  engine: Engine, task: Setup, other?: (at: number) => Promise<Engine>,
 ): Reply {
-  const { choose, feed, run } = createClassifier(engine, task, other);
-  let last: Sized | undefined;
-  let held: { sized: Sized; numbers: Sized["fed"] } | undefined;
+  const { first, choose, feed, run } = createClassifier(engine, task, other);
+  let last = first;
+  let held: readonly [Sized, numbers: Sized["fed"]];
 
   async function predict(source: Source): Promise<Prediction> {
     const begin = performance.now();
     const picture = await pictureOf(source);
     const decoded = performance.now();
-    const sized = last = await choose(picture);
-    const seen = feed(sized, picture);
+    last = await choose(picture);
+    const seen = feed(last, picture);
     const prepared = performance.now();
-    const values = run(sized);
+    const values = run(last);
     const done = performance.now();
     return {
       values,
-      seen: show(seen, sized.input),
-      statistics: statisticsOf(sized.fed),
+      seen: show(seen, last.input),
+      statistics: statisticsOf(last.fed),
       ms: { decode: decoded - begin, prepare: prepared - decoded, run: done - prepared },
       target: engine.target,
     };
   }
 
-  async function time(count: number): Promise<number> {
-    const { engine, input, fed } = last ?? await choose(task.input);
+  function time(count: number): number {
+    const { engine, input, fed } = last;
     const begin = performance.now();
     for (let at = 0; at < count; at++) engine.run({ [input.name]: fed });
     return (performance.now() - begin) / count;
   }
 
   return async (request) => {
-    if ("time" in request) return [await time(request.time), []];
+    if ("time" in request) return [time(request.time), []];
     if ("hold" in request) {
       const picture = await pictureOf(request.hold);
       const sized = await choose(picture);
       feed(sized, picture);
-      held = { sized, numbers: sized.fed.slice() };
+      held = [sized, sized.fed.slice()];
       return [null, []];
     }
     if ("cover" in request) {
-      const { sized, numbers } = held!;
+      const [sized, numbers] = held;
       sized.fed.set(numbers);
       cover(sized.fed, sized.input, request.cover);
       return [run(sized), []];
@@ -77,6 +77,12 @@ function replyWith(
   };
 }
 
+/** Opens further sizes of a model, beside the one that has the weights. */
+const besides = (engine: Engine, setup: Setup, open: Opened) => (at: number): Promise<Engine> => {
+  const manifest = { ...setup.manifest, ...setup.manifest.bindings![at - 1]! };
+  return open({ ...setup, manifest }, undefined, engine.weights);
+};
+
 /** Answer a page at the other end of a port; its first message is a Setup. */
 export function serveSession(port: Port, open: Opened): void {
   let reply: Promise<Reply> | undefined;
@@ -85,11 +91,9 @@ export function serveSession(port: Port, open: Opened): void {
       const setup = message as Setup;
       useWords(setup.words);
       reply = open(setup, (...progress) => note(progress)).then(
-        (engine) => replyWith(engine, setup, (at) => {
-          const { manifest } = setup;
-          const sized = { ...manifest, ...manifest.bindings![at - 1]! };
-          return open({ ...setup, manifest: sized }, undefined, engine.weights);
-        }),
+        (engine) => WITH_SIZES
+          ? replyWith(engine, setup, besides(engine, setup, open))
+          : replyWith(engine, setup),
         (error) => {
           throw new Refusal(fill(words.picture.not_loaded, { reason: error.message }));
         },

@@ -6,6 +6,9 @@ declare const WITH_CENTRE: boolean;
 /** Answering pictures, in the model.js of a demo. */
 declare const WITH_PICTURES: boolean;
 
+/** Pictures of several sizes. */
+declare const WITH_SIZES: boolean;
+
 /** Taking and giving strings, and lists of tensors. */
 declare const WITH_VALUES: boolean;
 

@@ -104,7 +104,7 @@ class Assets:
     @property
     def shared(self) -> Asset:
         """The worker that the frames of one page share: it can do whatever a demo asks for."""
-        return self._needed("shared", ("centre",))
+        return self._needed("shared", ("centre", "sizes"))
 
     @property
     def frame(self) -> Asset:

@@ -343,7 +343,8 @@ class _Renderer:
 
 def _features(demo: DemoPage) -> tuple[str, ...]:
     """What the worker of a demo must be able to do beyond the usual."""
-    return ("centre",) if demo.input.centre is not None else ()
+    wanted = {"centre": demo.input.centre is not None, "sizes": bool(demo.input.others)}
+    return tuple(name for name, is_wanted in wanted.items() if is_wanted)
 
 
 def _pixels(spec: ImageInput, language: Language) -> str:

@@ -366,6 +366,7 @@ def _switches(manifest: Manifest) -> list[str]:
     switches = {
         "pictures": manifest.task is not None,
         "centre": manifest.task is not None and manifest.task.input.centre is not None,
+        "sizes": manifest.task is not None and bool(manifest.task.input.others),
         "values": any(map(_has_values, bindings)),
         "threads": any(binding.threads for binding in bindings),
     }
