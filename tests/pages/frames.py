@@ -33,22 +33,22 @@ COLLECT, USAGE = "HeapProfiler.collectGarbage", "Runtime.getHeapUsage"
 FLAGS = ["--no-sandbox", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
 
 HURRY = """(() => {
-  let answered = 0;
-  const waiting = [];
-  window.reach = (count) => new Promise((resolve) => waiting.push([answered + count, resolve]));
+  let left = 0, rest = null, next = null;
+  const { port1, port2 } = new MessageChannel();
+  port1.onmessage = () => next();
+  window.run = (frames) => new Promise((resolve) => {
+    left = frames;
+    rest = resolve;
+    if (next) port2.postMessage(null);
+  });
   HTMLVideoElement.prototype.requestVideoFrameCallback = (due) => {
-    answered++;
-    for (const [count, resolve] of waiting.splice(0)) {
-      if (answered < count) waiting.push([count, resolve]);
-      else resolve(answered);
-    }
-    const { port1, port2 } = new MessageChannel();
-    port1.onmessage = () => { port1.close(); due(); };
-    port2.postMessage(null);
+    next = due;
+    if (left-- > 0) port2.postMessage(null);
+    else rest();
     return 0;
   };
 })()"""
-"""The next frame is due as soon as the one before it is answered; frames are counted."""
+"""A frame is due as soon as the one before it is answered, until so many are; then all rests."""
 
 
 @dataclass(frozen=True)
@@ -81,9 +81,10 @@ class Watch:
         self.session = found["sessionId"]
 
     def heap(self) -> Heap:
-        """What is in use now."""
-        self.page.send(COLLECT)
-        self._ask(COLLECT)
+        """What is in use now; what one collection lets go of is gone with the next."""
+        for _ in range(2):
+            self.page.send(COLLECT)
+            self._ask(COLLECT)
         return Heap(_used(self.page.send(USAGE)), _used(self._ask(USAGE)))
 
     @property
@@ -119,10 +120,11 @@ def watched(page: Page, frames: int) -> tuple[Heap, Heap, bool]:
     The page has been opened with HURRY as its init script, and is live.
     """
     watch = Watch(page)
+    page.evaluate("frames => { window.rested = window.run(frames); }", WARM_UP)
     page.get_by_role("button", name="Camera").click()
-    page.evaluate("count => window.reach(count)", WARM_UP)
+    page.evaluate("window.rested")
     before = watch.heap()
-    page.evaluate("count => window.reach(count)", frames)
+    page.evaluate("frames => window.run(frames)", frames)
     return before, watch.heap(), watch.worker_lives
 
 
