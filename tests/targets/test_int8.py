@@ -167,6 +167,7 @@ def test_a_quantised_convolution_is_exact(
         *((size, 16, 8, 1) for size in ((7, 7), (9, 14), (16, 5), (4, 23), (13, 11))),
         *((size, 24, 12, 0) for size in ((8, 8), (9, 14), (4, 23))),
         ((7, 142), 64, 16, 1),
+        ((7, 8), 240, 248, 1),  # filters that are transformed in parts
     ],
 )
 @pytest.mark.parametrize("dtype", [np.uint8, np.int8])

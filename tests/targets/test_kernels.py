@@ -11,6 +11,7 @@ from onnx import helper
 from edgesite.compiler import express, optimise
 from edgesite.frontend import import_model
 from edgesite.passes.layout import choose_layouts
+from edgesite.targets.wasm.rounds import calls
 from edgesite.targets.wasm.schedule import make_schedule, reach
 from tests.models import Array, assert_answers_alike, model_of
 
@@ -18,7 +19,8 @@ from tests.models import Array, assert_answers_alike, model_of
 def kernels_of(model: object) -> set[str]:
     """The kinds of kernels a model is computed by."""
     schedule = make_schedule(choose_layouts(optimise(express(import_model(model))), reach))
-    return {step.kernel.name.split("_")[0] for step in (*schedule.preparation, *schedule.steps)}
+    steps = calls((*schedule.preparation, *schedule.steps))
+    return {step.kernel.name.split("_")[0] for step in steps}
 
 
 def conv(
@@ -126,11 +128,14 @@ def test_winograd_handles_ragged_edges(
     assert tiles[0] * tiles[1] < 4 or "winograd4" in kernels_of(model)
 
 
-def test_large_filters_take_the_smaller_winograd_tiles(rng: np.random.Generator) -> None:
-    model, feeds = conv(rng, (1, 192, 7, 7), (192, 192, 3, 3), pads=[1] * 4)
+@pytest.mark.parametrize(("filters", "kernel"), [(192, "winograd4"), (194, "winograd2")])
+def test_large_filters_are_transformed_in_equal_parts_or_for_smaller_tiles(
+    filters: int, kernel: str, rng: np.random.Generator
+) -> None:
+    model, feeds = conv(rng, (2, 192, 7, 7), (filters, 192, 3, 3), pads=[1] * 4)
 
     assert_answers_alike(model, feeds, tolerance=2e-5)
-    assert "winograd2" in kernels_of(model)
+    assert kernel in kernels_of(model)
 
 
 @pytest.mark.parametrize("size", [(1, 7), (2, 3), (7, 7), (5, 8), (3, 10)])

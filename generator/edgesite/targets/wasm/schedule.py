@@ -14,10 +14,27 @@ from edgesite.ir.quantized import limits
 from edgesite.passes.layout import Arranged
 from edgesite.passes.memory import ALIGNMENT, Buffer, plan_memory
 from edgesite.targets.stored.forms import Part
-from edgesite.targets.wasm import contract, depthwise, depthwise8, int8, winograd, winograd_kernels
+from edgesite.targets.wasm import (
+    contract,
+    depthwise,
+    depthwise8,
+    int8,
+    winograd,
+    winograd_kernels,
+    winograd_shape,
+)
 from edgesite.targets.wasm.kernels import BorderKernel, Step, loop_step
 from edgesite.targets.wasm.module import Placement
-from edgesite.targets.wasm.rounds import AnyStep, divided, every, owner_of, renamed, rounds
+from edgesite.targets.wasm.rounds import (
+    AnyStep,
+    Rounds,
+    calls,
+    divided,
+    every,
+    owner_of,
+    renamed,
+    rounds,
+)
 from edgesite.targets.wasm.rounds import lives as lives_of
 from edgesite.targets.wasm.tiles import split_epilogue
 from edgesite.targets.wasm.unpack import Unpacking
@@ -58,7 +75,7 @@ class Schedule:
 
 def reach(product: Contraction) -> tuple[tuple[int, int], ...]:
     """How far the kernel of a contraction reads outside of its left operand, along each axis."""
-    return winograd.reach(product)
+    return winograd_shape.reach(product)
 
 
 def make_schedule(
@@ -102,7 +119,7 @@ def _program(
 
 def _steps(
     node: Node, graph: Graph, layouts: dict[Value, Layout], constants: dict[Value, Array]
-) -> list[Step]:
+) -> list[AnyStep]:
     product = contraction(node, graph.settled) if isinstance(node, Reduce) else None
     if isinstance(node, Reduce) and product is not None:
         product = replace(product, limits=limits(product.left.value, graph.producers))
@@ -110,7 +127,7 @@ def _steps(
         for steps in KERNELS:
             made = steps(bare, product, layouts, constants)
             if made is not None:
-                return made if late is None else [*made, loop_step(late, layouts)]
+                return [*made] if late is None else [*made, loop_step(late, layouts)]
     return [loop_step(node, layouts)]
 
 
@@ -235,6 +252,11 @@ def _axes(
 
 def _leading(step: AnyStep, number: int) -> int | None:
     """How many axes of what a step reads lie ahead of those that it sums over, if known."""
+    if isinstance(step, Rounds):
+        parts = {row.part for row in step.read if row.whole == step.reads[number]}
+        reads = ((call, k) for call in calls(step.steps) for k in range(len(call.reads)))
+        found = (_leading(call, k) for call, k in reads if call.reads[k] in parts)
+        return next(found, None)
     match step.kernel if isinstance(step, Step) else None:
         case contract.ContractKernel(outer=outer) if number == 1:
             return len(outer) + 1

@@ -10,7 +10,7 @@ multiple leaves it room (the odd part is divided out by its inverse modulo 2**32
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
@@ -93,9 +93,12 @@ class Arithmetic:
         # What a row is short of is made good behind the products if a shift can do it, and in
         # the filters otherwise.
         missing = [self._whole // _denominator(row) for row in filters]
-        shifts = [rest & -rest for rest in missing]
+        shifts = [
+            (rest & -rest) * (1 if row[0] >= 0 else -1)
+            for rest, row in zip(missing, filters, strict=True)
+        ]
         scaled = [
-            tuple(entry * (self._whole // shift) for entry in row)
+            tuple(entry * self._whole / shift for entry in row)
             for row, shift in zip(filters, shifts, strict=True)
         ]
         back = [tuple(a * shift for a, shift in zip(row, shifts, strict=True)) for row in results]
@@ -213,10 +216,9 @@ def _is_twin(a: Sequence[Fraction], b: Sequence[Fraction]) -> bool:
 def _sum(
     scalars: Scalars, row: Sequence[Fraction], vectors: Sequence[Wasm], *, relaxed: bool
 ) -> Wasm:
-    """A weighted sum of vectors; entries of one first, so that fewer are multiplied."""
+    """A weighted sum of vectors; entries of one first, so that fewer are multiplied or negated."""
     terms = [(entry, v) for entry, v in zip(row, vectors, strict=True) if entry]
-    terms.sort(key=lambda term: abs(term[0]) != 1)
-    terms.sort(key=lambda term: term[0] != 1)
+    terms.sort(key=lambda term: (term[0] != 1, abs(term[0]) != 1, term[0] < 0))
     entry, first = terms[0]
     total = first if entry == 1 else _times(first, entry)
     for entry, vector in terms[1:]:
@@ -253,8 +255,21 @@ def transformed_square(
     square: Sequence[Sequence[Wasm]],
     *,
     relaxed: bool,
-) -> list[list[Wasm]]:
-    """Matrix * square * matrix transposed; a square is a list of its columns."""
-    columns = [transformed(scalars, matrix, column, relaxed=relaxed) for column in square]
-    rows = [list(row) for row in zip(*columns, strict=True)]
-    return [transformed(scalars, matrix, row, relaxed=relaxed) for row in rows]
+) -> Iterator[Wasm]:
+    """Matrix * square * matrix transposed, row after row; a square is a list of its columns.
+
+    Rows are finished before the next are begun, for they are too many for the registers.
+    """
+    for rows in _together(matrix):
+        columns = [transformed(scalars, rows, column, relaxed=relaxed) for column in square]
+        for row in zip(*columns, strict=True):
+            yield from transformed(scalars, matrix, row, relaxed=relaxed)
+
+
+def _together(matrix: Matrix) -> Iterator[Matrix]:
+    """The rows of a matrix in their order, neighbours that are twins together."""
+    rest = list(matrix)
+    while rest:
+        count = 2 if len(rest) > 1 and _is_twin(rest[0], rest[1]) else 1
+        yield tuple(rest[:count])
+        del rest[:count]

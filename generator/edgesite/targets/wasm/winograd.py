@@ -21,13 +21,13 @@ from itertools import product as every
 
 import numpy as np
 
-from edgesite.ir import Array, Axis, DType, Reduce, Result, Value, linear
-from edgesite.ir.contraction import Contraction, overhang
+from edgesite.ir import Array, DType, Reduce, Result, Value
+from edgesite.ir.contraction import Contraction
 from edgesite.ir.layout import Layout
 from edgesite.targets.wasm.contract import PANEL, ContractKernel
 from edgesite.targets.wasm.int8 import GROUP, Int8Kernel
 from edgesite.targets.wasm.kernels import Step
-from edgesite.targets.wasm.lanes import LANES
+from edgesite.targets.wasm.rounds import AnyStep, Rounds, Row
 from edgesite.targets.wasm.tiles import (
     BYTES,
     Epilogue,
@@ -37,7 +37,7 @@ from edgesite.targets.wasm.tiles import (
     epilogue_fits,
     even_tiles,
 )
-from edgesite.targets.wasm.transforms import FLOATS, WHOLE, Arithmetic
+from edgesite.targets.wasm.transforms import WHOLE
 from edgesite.targets.wasm.whole import Finish, finish_of, is_quantised
 from edgesite.targets.wasm.winograd_kernels import (
     LINE_BYTES,
@@ -45,13 +45,8 @@ from edgesite.targets.wasm.winograd_kernels import (
     InputKernel,
     OutputKernel,
 )
+from edgesite.targets.wasm.winograd_shape import Shape, reach, shape_of
 from edgesite.wasm import F32X4, I16X8, I32X4, Type
-
-FEWEST_CHANNELS, FEWEST_FILTERS = 16, 8
-"""With fewer the transforms cost more than the products save."""
-
-FEWEST_TILES = 4
-"""The matrix products have a row per tile; fewer leave the arithmetic units idle."""
 
 BLOCK_BYTES = 384 * 1024
 """Inputs and products of the tiles that are worked on at a time."""
@@ -62,127 +57,13 @@ ENOUGH_TILES = 24
 NEAR_BYTES = 1024 * 1024
 """Filters that are larger come from far away at every pass."""
 
-LARGEST_FILTERS = 4 * 1024 * 1024
-"""Bytes of transformed filters up to which m is 4; beyond, m = 2 needs less than half."""
-
-
-_CHOICES = {DType.FLOAT32: FLOATS, DType.INT16: WHOLE}
-
-
-@dataclass(frozen=True)
-class Shape:
-    """A 3x3 convolution of stride 1, by the axes of its contraction."""
-
-    arithmetic: Arithmetic
-    y: int
-    x: int
-    image: tuple[int, ...]
-    """The axes of rows other than y and x: the batch."""
-    channel: int
-    tap_y: int
-    tap_x: int
-    height: int
-    width: int
-    channels: int
-    filters: int
-
-    @property
-    def m(self) -> int:
-        """The size of a tile of results."""
-        return self.arithmetic.m
-
-    @property
-    def planes(self) -> int:
-        """Products for each pair of channels in a tile."""
-        return self.arithmetic.n**2
-
-    @property
-    def filter_bytes(self) -> int:
-        """All filters, transformed."""
-        return self.planes * self.channels * self.filters * self.arithmetic.item_bytes
-
-    @property
-    def products(self) -> int:
-        """Filters, with those of zeros that fill the last vector."""
-        return -(-self.filters // LANES) * LANES
-
-    @property
-    def panels(self) -> int:
-        """Panels of filters, the last one filled with zeros."""
-        return -(-self.filters // PANEL)
-
-    @property
-    def tile_rows(self) -> int:
-        """Rows of tiles in an image."""
-        return -(-self.height // self.m)
-
-    @property
-    def tile_columns(self) -> int:
-        """Tiles in a row."""
-        return -(-self.width // self.m)
-
-
-def shape_of(product: Contraction) -> Shape | None:
-    """The convolution that a contraction is, or None where Winograd's way does not pay."""
-    extents = product.extents
-    choice = _CHOICES.get(product.left.dtype)
-    if choice is None or product.batch or len(product.columns) != 1:
-        return None
-    windows, single = [], []
-    for position in product.left.index:
-        terms = linear(position).terms
-        numbers = [t.number for t, _ in terms if isinstance(t, Axis)]
-        if any(coefficient != 1 for _, coefficient in terms):
-            return None
-        if len(numbers) == 2:
-            windows.append(tuple(sorted(numbers)))
-        elif len(numbers) == 1:
-            single.append(numbers[0])
-    inner = set(product.inner)
-    channels = [axis for axis in single if axis in inner and extents[axis] > 1]
-    if len(windows) != 2 or len(channels) != 1:
-        return None
-    (y, tap_y), (x, tap_x) = windows
-    if not {tap_y, tap_x} <= inner or {y, x} & inner or extents[tap_y] != 3 or extents[tap_x] != 3:
-        return None
-    if {axis for axis in inner if extents[axis] > 1} != {tap_y, tap_x, channels[0]}:
-        return None
-    image = tuple(axis for axis in product.rows if axis not in (y, x))
-    shape = Shape(
-        choice[4], y, x, image, channels[0], tap_y, tap_x, extents[y], extents[x],
-        extents[channels[0]], extents[product.columns[0]],
-    )  # fmt: skip
-    if shape.channels < FEWEST_CHANNELS or shape.filters < FEWEST_FILTERS:
-        return None
-    if shape.channels % shape.arithmetic.lanes.lanes:
-        return None
-    if shape.filter_bytes > LARGEST_FILTERS:
-        shape = replace(shape, arithmetic=choice[2])
-    return shape if shape.tile_rows * shape.tile_columns >= FEWEST_TILES else None
-
-
-def reach(product: Contraction) -> tuple[tuple[int, int], ...]:
-    """How far a contraction reads outside of its left operand, whole tiles included."""
-    around = list(overhang(product.left))
-    shape = shape_of(product)
-    if shape is None:
-        return tuple(around)
-    sizes = {shape.y: shape.tile_rows, shape.x: shape.tile_columns}
-    for number, position in enumerate(product.left.index):
-        for axis, tiles in sizes.items():
-            if axis in position.axes:
-                before, _ = around[number]
-                end = linear(position).constant + tiles * shape.m + 2
-                around[number] = before, max(0, end - product.left.value.shape[number])
-    return tuple(around)
-
 
 def steps(
     node: Reduce,
     product: Contraction,
     layouts: dict[Value, Layout],
     constants: dict[Value, Array],
-) -> list[Step] | None:
+) -> list[AnyStep] | None:
     """The calls that compute a convolution, or None where this way does not fit.
 
     Adds the filters and what lies between the kernels to `layouts` and `constants`.
@@ -232,6 +113,17 @@ def _exact(shape: Shape, product: Contraction, constants: Mapping[Value, Array])
 
 
 @dataclass(frozen=True)
+class Rooms:
+    """The filters, what lies between the kernels, and the number of a part of the filters."""
+
+    filters: Value
+    spectrum: Value
+    tiles: Value
+    products: Value
+    part: Value
+
+
+@dataclass(frozen=True)
 class _Steps:
     node: Reduce
     product: Contraction
@@ -242,22 +134,23 @@ class _Steps:
     x: Loop
     column: Loop
 
-    def all(self, layouts: dict[Value, Layout], constants: dict[Value, Array]) -> list[Step]:
-        """The filters' transform, then three calls for each block of tiles."""
-        shape, node, numbers = self.shape, self.node, self.shape.arithmetic
+    def all(self, layouts: dict[Value, Layout], constants: dict[Value, Array]) -> list[AnyStep]:
+        """The calls, block after block."""
+        shape, numbers = self.shape, self.shape.arithmetic
         plain = self._filters(constants)
-        size = shape.channels * shape.panels * PANEL
-        spectrum = self._value("spectrum", size, numbers.lanes)
-        plane = _plane_bytes(size, numbers.lanes)
-        filters = FilterKernel(numbers, shape.channels, shape.panels, plane)
-        made = [Step(filters, (plain,), (spectrum,))]
-        layouts[plain] = Layout.row_major(plain.shape)
+        size = shape.channels * shape.panels // shape.parts * PANEL
         blocks = list(self._blocks())
         most = max(block.tiles for block in blocks)
-        inputs = self._value("tiles", most * shape.channels, numbers.lanes)
-        products = self._value("products", most * shape.products, numbers.sums)
-        for value in (spectrum, inputs, products):
+        rooms = Rooms(
+            plain,
+            self._value("spectrum", size, numbers.lanes),
+            self._value("tiles", most * shape.channels, numbers.lanes),
+            self._value("products", most * shape.products, numbers.sums),
+            Value(f"{self.node.output.name}.part", (), DType.INT64),
+        )
+        for value in (plain, rooms.spectrum, rooms.tiles, rooms.products, rooms.part):
             layouts[value] = Layout.row_major(value.shape)
+        made: list[AnyStep] = []
         images = [range(self.product.extents[axis]) for axis in shape.image]
         loops = [self.plan.loops([axis], access=0) for axis in shape.image]
         for place in every(*images):
@@ -266,12 +159,18 @@ class _Steps:
                 for loop in found:
                     bases = [b + position * s for b, s in zip(bases, loop.steps, strict=True)]
             for block in blocks:
-                calls = self._block(block, bases, spectrum, inputs, products)
-                made += [replace(call, block=(node.output, len(made))) for call in calls]
-        first = made[1]
-        effort = shape.planes / (3 * shape.m) ** 2
-        made[1] = replace(first, macs=self.product.macs, effort=effort, origin=node.origin)
-        return made
+                calls = self._block(block, bases, rooms)
+                made += [
+                    replace(call, block=(self.node.output, len(made)))
+                    if isinstance(call, Step) and shape.parts == 1
+                    else call
+                    for call in calls
+                ]
+        first = made[0]
+        if isinstance(first, Step):
+            effort = shape.planes / (3 * shape.m) ** 2
+            made[0] = replace(first, macs=self.product.macs, effort=effort, origin=self.node.origin)
+        return made if shape.parts > 1 else [self._spectrum(rooms.filters, rooms), *made]
 
     def _value(self, role: str, size: int, lanes: Type) -> Value:
         """Room for so many numbers in every plane."""
@@ -309,9 +208,15 @@ class _Steps:
         constants[value] = array
         return value
 
-    def _block(
-        self, block: Block, bases: list[int], spectrum: Value, inputs: Value, products: Value
-    ) -> list[Step]:
+    def _spectrum(self, filters: Value, rooms: Rooms) -> Step:
+        """The transform of the filters, or of a part of them."""
+        shape = self.shape
+        panels = shape.panels // shape.parts
+        plane = _plane_bytes(shape.channels * panels * PANEL, shape.arithmetic.lanes)
+        kernel = FilterKernel(shape.arithmetic, shape.channels, panels, plane)
+        return Step(kernel, (filters,), (rooms.spectrum,))
+
+    def _block(self, block: Block, bases: list[int], rooms: Rooms) -> list[AnyStep]:
         """Transform tiles, multiply, transform back."""
         shape, numbers = self.shape, self.shape.arithmetic
         plane = (
@@ -332,20 +237,40 @@ class _Steps:
         high = min(block.rows * shape.m, shape.height - row)
         wide = min(block.columns * shape.m, shape.width - column)
         backward = OutputKernel(
-            numbers, high, wide, plane[1], self.y, self.x, self.column, self.epilogue
+            numbers, high, wide, plane[1], self.y, self.x,
+            replace(self.column, extent=self.column.extent // shape.parts), self.epilogue,
+        )  # fmt: skip
+        first = Step(forward, (self.product.left.value,), (rooms.tiles,), offsets=(at[0], 0))
+        multiply = Step(
+            self._multiply(block, plane), (rooms.tiles, rooms.spectrum), (rooms.products,)
         )
         reads = tuple(load.value for load in self.plan.loads)
-        return [
-            Step(forward, (self.product.left.value,), (inputs,), offsets=(at[0], 0)),
-            Step(self._multiply(block, plane), (inputs, spectrum), (products,)),
-            Step(
-                backward,
-                (products, *reads),
-                (self.node.output,),
-                offsets=(0, *at[2:], at[1]),
-                origin=self.node.origin,
-            ),
+        last = Step(
+            backward,
+            (rooms.products, *reads),
+            (self.node.output,),
+            offsets=(0, *at[2:], at[1]),
+            origin=self.node.origin,
+        )
+        if shape.parts == 1:
+            return [first, multiply, last]
+        return [first, self._in_parts(multiply, last, rooms)]
+
+    def _in_parts(self, multiply: Step, last: Step, rooms: Rooms) -> Rounds:
+        """Transform a part of the filters, multiply by it, transform back: part after part."""
+        parts = self.shape.parts
+        _, result, *moves = (step * self.column.extent // parts for step in self.column.steps)
+        filters = _row(rooms.filters, rooms.filters.size * rooms.filters.dtype.size_bytes // parts)
+        reads = [
+            _row(value, move, number)
+            for number, (value, move) in enumerate(zip(last.reads[1:], moves, strict=True))
         ]
+        written = _row(self.node.output, result)
+        last = replace(
+            last, reads=(rooms.products, *(row.part for row in reads)), writes=(written.part,)
+        )
+        steps = (self._spectrum(filters.part, rooms), multiply, last)
+        return Rounds(steps, parts, rooms.part, None, (), (), (filters, *reads), (written,))
 
     def _multiply(self, block: Block, plane: tuple[int, int]) -> ContractKernel | Int8Kernel:
         """A matrix product per plane."""
@@ -364,6 +289,11 @@ class _Steps:
         return ContractKernel(
             (planes,), columns, (rows,), (inner,), starts, bare, PANEL, LINE_BYTES
         )
+
+
+def _row(whole: Value, size_bytes: int, number: int = 0) -> Row:
+    """What a part of the filters reads or writes of a value; `number` tells reads apart."""
+    return Row(replace(whole, name=f"{whole.name}.part{number}"), whole, size_bytes, reverse=False)
 
 
 _STORED = {F32X4: DType.FLOAT32, I16X8: DType.INT16, I32X4: DType.INT32}

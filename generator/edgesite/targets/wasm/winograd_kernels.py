@@ -44,6 +44,7 @@ class FilterKernel:
     def emit(self, scalars: Scalars, pointers: tuple[Wasm, ...], *, relaxed: bool) -> None:
         """Write the loops; pointers: filters, their transforms."""
         f = scalars.f
+        f.keep_constants()
         source, target = pointers
         _, matrix, _ = self.arithmetic.matrices
         size = self.channels * PANEL * self.arithmetic.item_bytes
@@ -56,10 +57,10 @@ class FilterKernel:
                     [f.let(self._load(f, here, (3 * y + x) * given)) for y in range(3)]
                     for x in range(3)
                 ]
-                rows = transformed_square(scalars, matrix, columns, relaxed=relaxed)
                 there = f.let(to_panel + at)
-                for number, value in enumerate(value for row in rows for value in row):
-                    f.store(f.let(there + number * self.plane), value)
+                squares = transformed_square(scalars, matrix, columns, relaxed=relaxed)
+                for number, value in enumerate(squares):
+                    f.store(there, value, number * self.plane)
                 f.assign(here, here + VECTOR_BYTES * given // size)
 
     def _load(self, f: Function, address: Local, offset: int) -> Wasm:
@@ -88,6 +89,7 @@ class InputKernel:
     def emit(self, scalars: Scalars, pointers: tuple[Wasm, ...], *, relaxed: bool) -> None:
         """Write the loops; pointers: the first tile's corner, the planes."""
         f = scalars.f
+        f.keep_constants()
         source, target = pointers
         m, size = self.arithmetic.m, self.channels * self.arithmetic.item_bytes
         there = f.local(I32, target)
@@ -139,8 +141,7 @@ class OutputKernel:
     def emit(self, scalars: Scalars, pointers: tuple[Wasm, ...], *, relaxed: bool) -> None:
         """Write the loops; pointers: products, the epilogue's reads, the result."""
         f = scalars.f
-        if not self.arithmetic.lanes.is_float:
-            f.keep_constants()
+        f.keep_constants()
         products, *reads, result = pointers
         at = [products, result, *reads]
         source = f.local(I32, products)
