@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from edgesite.ir.dtypes import DType
-from edgesite.ir.expr import Binary, Cast, Const, Expr, Load, Result, Select, Unary, Value
+from edgesite.ir.expr import Binary, Cast, Const, Expr, Load, Result, Select, Unary, Value, const
 from edgesite.ir.graph import Map, Node, Reduce
 
 BYTES = frozenset({DType.INT8, DType.UINT8})
@@ -50,6 +50,41 @@ def rounding(expr: Expr) -> Rounding | None:
             zero = moved.x if isinstance(moved, Cast) else moved
             if isinstance(zero, Const):
                 return Rounding(x, int(zero.value), int(low), int(high), dtype)
+    return None
+
+
+@dataclass(frozen=True)
+class Fused:
+    """whole * factor + addend in float32, rounded once, at the end."""
+
+    whole: Expr
+    factor: float
+    addend: Expr
+
+
+def fused_multiply_add(whole: Expr, factor: float, addend: Expr) -> Expr:
+    """An int32 times a float32, plus a float32: exact but for the rounding of the result.
+
+    As float64, where a product of 8 and 24 bits is exact and hardly ever a sum is not.
+    """
+    product = whole.cast(DType.FLOAT64) * const(factor, DType.FLOAT64)
+    if isinstance(addend, Const):
+        return (product + const(addend.value, DType.FLOAT64)).cast(DType.FLOAT32)
+    return (product + addend.cast(DType.FLOAT64)).cast(DType.FLOAT32)
+
+
+def fused(expr: Expr) -> Fused | None:
+    """The multiplication and addition that an expression is, or None."""
+    match expr:
+        case Cast(
+            dtype=DType.FLOAT32,
+            x=Binary(op="add", a=Binary(op="mul", a=Cast(x=whole), b=Const(value=factor)), b=b),
+        ) if whole.dtype is DType.INT32 and b.dtype is DType.FLOAT64:
+            match b:
+                case Const(value=value):
+                    return Fused(whole, float(factor), const(value, DType.FLOAT32))
+                case Cast(x=addend) if addend.dtype is DType.FLOAT32:
+                    return Fused(whole, float(factor), addend)
     return None
 
 

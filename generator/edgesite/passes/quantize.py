@@ -8,6 +8,7 @@ result is made bytes again. Written out, with x = (q - z) * s and w = v * t, v w
 where everything in the inner parentheses is whole and exact in int32, as b is stored as a
 multiple of s * t. Dividing by the scale of the result joins s * t in one factor, in float32
 in the order of onnxruntime's QLinearConv, so that results are equal to its own, bit by bit.
+Sums of two quantised numbers follow its QLinearAdd in the same manner.
 """
 
 from __future__ import annotations
@@ -36,6 +37,8 @@ from edgesite.ir import (
     Value,
     bounds,
     const,
+    maximum,
+    minimum,
     simplify,
     substitute_axes,
     transform,
@@ -43,7 +46,14 @@ from edgesite.ir import (
     walk,
 )
 from edgesite.ir.contraction import is_affine
-from edgesite.ir.quantized import BYTES, Centred, centred, rounding
+from edgesite.ir.quantized import (
+    BYTES,
+    Centred,
+    Rounding,
+    centred,
+    fused_multiply_add,
+    rounding,
+)
 
 LARGEST_CHAIN = 80
 """Distinct subexpressions up to which one looks through a chain of Maps."""
@@ -212,6 +222,9 @@ class _Rewriter:
         kept = self._unchanged(y, float(scale), rounded.zero, rounded.dtype)
         if kept is not None:
             return replace(node, body=simplify(kept))
+        summed = self._sum_of_two(y, np.float32(scale), rounded)
+        if summed is not None:
+            return replace(node, body=simplify(summed))
         scaled = self._scaled(y)
         if scaled is None or all(load.dtype in BYTES for load in scaled.whole.loads):
             return node
@@ -233,6 +246,29 @@ class _Rewriter:
         if found is None or found[1] != np.float32(scale) or found[0].zero != zero:
             return None
         return found[0].read if found[0].read.dtype is dtype else None
+
+    def _sum_of_two(self, expr: Expr, scale: np.float32, rounded: Rounding) -> Expr | None:
+        """A sum of two dequantised bytes, in the order of onnxruntime's QLinearAdd on x86.
+
+        It takes zero points together ahead, and rounds once for each of the two bytes.
+        """
+        match expr:
+            case Binary(op="max", a=a, b=Const(value=0)) if rounded.zero == rounded.low:
+                expr = a  # the limit of the rounding does the same
+        if not isinstance(expr, Binary) or expr.op != "add":
+            return None
+        first, second = self._dequantised(expr.a), self._dequantised(expr.b)
+        if first is None or second is None:
+            return None
+        (left, left_scale), (right, right_scale) = first, second
+        ratio, other = (float(np.float32(each / scale)) for each in (left_scale, right_scale))
+        zeros = np.float32(ratio * left.zero + float(np.float32(other * right.zero)))
+        fixed = const(float(np.float32(rounded.zero) - zeros), DType.FLOAT32)
+        inner = fused_multiply_add(right.read.cast(DType.INT32), other, fixed)
+        total = fused_multiply_add(left.read.cast(DType.INT32), ratio, inner)
+        moved = unary("round", total) + const(0.0, DType.FLOAT32)
+        limited = minimum(maximum(moved, rounded.low), rounded.high)
+        return limited.cast(rounded.dtype)
 
     def _dequantised(self, expr: Expr) -> tuple[Centred, np.float32] | None:
         """Bytes less their zero point, and the one scale that makes them a resolved float."""

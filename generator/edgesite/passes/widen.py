@@ -114,11 +114,12 @@ def _zeros(graph: Graph) -> dict[Value, int]:
     move them or make them int32.
     """
     found: dict[Value, int] = {}
+    taken = _taken_away(graph)
     sources: dict[Value, tuple[Value, ...]] = {}
     for node in graph.nodes:
         rounded = rounding(node.body) if isinstance(node, Map) else None
         if rounded is not None and rounded.dtype in BYTES:
-            found[node.output] = rounded.zero
+            found[node.output] = taken.get(node.output, rounded.zero)
         elif isinstance(node, Map) and node.output.dtype in BYTES and _only_moves(node.body):
             zeros = {found.get(value) for value in node.inputs}
             if len(zeros) == 1 and None not in zeros:
@@ -131,6 +132,15 @@ def _zeros(graph: Graph) -> dict[Value, int]:
         if not lost - spoiled:
             return {value: zero for value, zero in found.items() if value not in spoiled}
         spoiled |= lost
+
+
+def _taken_away(graph: Graph) -> dict[Value, int]:
+    """The zero points that readers take from bytes."""
+    wholes = (
+        centred(e) for node in graph.nodes for expr in node.expressions for e in walk(expr)
+        if isinstance(e, Binary)
+    )  # fmt: skip
+    return {whole.read.value: whole.zero for whole in wholes if whole is not None}
 
 
 def _only_moves(expr: Expr) -> bool:

@@ -13,10 +13,10 @@ from math import isnan
 from edgesite.errors import InternalError
 from edgesite.ir import Binary, Cast, Const, DType, Expr, Load, Result, Select, Unary, const, walk
 from edgesite.ir.expr import UNARY
-from edgesite.ir.quantized import ROUNDED, Rounding, rounding
+from edgesite.ir.quantized import ROUNDED, Fused, Rounding, fused, rounding
 from edgesite.targets.wasm.mathematics import Mathematics
 from edgesite.targets.wasm.nest import Nest
-from edgesite.wasm import F32X4, I8X16, I32X4, I64X2, Function, Type
+from edgesite.wasm import F32X4, F64X2, I8X16, I32X4, I64X2, Function, Type
 from edgesite.wasm import Value as Wasm
 
 LANES = 4
@@ -37,6 +37,11 @@ _ROUNDER = 12582912.0
 _ROUNDER_BITS = 0x4B400000
 
 
+def _upper(vector: Wasm) -> Wasm:
+    """The upper two lanes in the place of the lower."""
+    return vector.shuffle(vector, [2, 3, 2, 3])
+
+
 def rounding_constants(rounded: Rounding) -> tuple[Const, ...]:
     """Numbers that rounding in lanes works with: the limits ahead of it, and the rounder."""
     low, high = (float(end - rounded.zero) for end in (rounded.low, rounded.high))
@@ -45,7 +50,9 @@ def rounding_constants(rounded: Rounding) -> tuple[Const, ...]:
 
 
 def lane_type(dtype: DType) -> Type:
-    """What four elements of a dtype are computed in."""
+    """What four elements of a dtype are computed in; two, of float64."""
+    if dtype is DType.FLOAT64:
+        return F64X2
     return F32X4 if dtype is DType.FLOAT32 else I32X4
 
 
@@ -102,6 +109,9 @@ class Lanes:
         rounded = rounding(expr)
         if rounded is not None:
             return self.can(rounded.x)
+        product = fused(expr)
+        if product is not None:
+            return self.can(product.whole) and self.can(product.addend)
         match expr:
             case Load(dtype=DType.FLOAT32):
                 return self.nest.stride(expr.value, expr.index, self.axis) in (0, 1)
@@ -166,6 +176,10 @@ class Lanes:
         rounded = rounding(expr)
         if rounded is not None:
             return self._rounded(rounded)
+        product = fused(expr)
+        if product is not None:
+            low, high = self._halves(product)
+            return low.demote().shuffle(high.demote(), [0, 1, 4, 5])
         match expr:
             case Load():
                 return load_lanes(f, expr.dtype, *self.nest.address(expr.value, expr.index))
@@ -192,6 +206,28 @@ class Lanes:
         # A nan is not greater than the lower limit, which comes first, and so becomes it.
         x = low.pmax(self.vector(rounded.x)).pmin(high)
         return (x + rounder).as_(I32X4) - bits
+
+    def _halves(self, product: Fused) -> tuple[Wasm, Wasm]:
+        """A product and a sum in float64, two lanes in each vector."""
+        f = self.nest.scalars.f
+        whole = f.let(self.vector(product.whole))
+        inner = fused(product.addend)
+        if isinstance(product.addend, Const):
+            addends = [self._double(product.addend.value) for _ in range(2)]
+        elif inner is not None:
+            addends = [half.demote().promote() for half in self._halves(inner)]
+        else:
+            addend = f.let(self.vector(product.addend))
+            addends = [addend.promote(), _upper(addend).promote()]
+        low, high = (
+            f.let(half.convert_low_s(F64X2) * self._double(product.factor) + addend)
+            for half, addend in zip((whole, _upper(whole)), addends, strict=True)
+        )
+        return low, high
+
+    def _double(self, number: float) -> Wasm:
+        known = self.nest.known.get(in_lanes(const(number, DType.FLOAT64)))
+        return self.nest.scalars.f.const(F64X2, number) if known is None else known
 
     def _splat_address(self, expr: Load) -> tuple[Wasm, int]:
         """An address without an offset: engines load and spread best so (ENGINES.md, 1b)."""

@@ -28,7 +28,7 @@ from edgesite.ir import (
 )
 from edgesite.ir.contraction import Contraction, is_affine
 from edgesite.ir.layout import Layout
-from edgesite.ir.quantized import BYTES, rounding
+from edgesite.ir.quantized import BYTES, fused, rounding
 from edgesite.targets.wasm.kernels import Step
 from edgesite.targets.wasm.lanes import (
     LANES,
@@ -83,7 +83,7 @@ class Finish:
             rounded = rounding(e)
             if rounded is not None:
                 numbers |= dict.fromkeys(rounding_constants(rounded))
-            if isinstance(e, Binary) and e.dtype is DType.FLOAT32 and e.op in ("mul", "div"):
+            if isinstance(e, Binary) and e.dtype.is_float and e.op in ("mul", "div"):
                 numbers |= {x: None for x in e.operands if isinstance(x, Const)}
         return {
             in_lanes(number): f.let(f.const(lane_type(number.dtype), number.value))
@@ -219,6 +219,9 @@ def _fits(expr: Expr) -> bool:
     rounded = rounding(expr)
     if rounded is not None:
         return _fits(rounded.x)
+    product = fused(expr)
+    if product is not None:
+        return _fits(product.whole) and _fits(product.addend)
     match expr:
         case Load():
             return expr.dtype in STORED and is_affine(expr)
