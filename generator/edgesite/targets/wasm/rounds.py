@@ -39,6 +39,8 @@ class Rounds:
     """What is copied to where after every round."""
     read: tuple[Row, ...]
     written: tuple[Row, ...]
+    apart: bool = False
+    """Whether rounds have nothing in common but where they keep what lies between their steps."""
 
     @property
     def macs(self) -> int:

@@ -17,13 +17,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby, pairwise
 
 from edgesite.ir import Value
 from edgesite.targets.wasm.cuts import FEWEST_OPERATIONS, operations, parts
 from edgesite.targets.wasm.kernels import Kernel, Step
-from edgesite.targets.wasm.rounds import AnyStep
+from edgesite.targets.wasm.rounds import AnyStep, Rounds
+from edgesite.targets.wasm.rounds import calls as calls_of
 from edgesite.wasm import I32, Function, Local, Module
 from edgesite.wasm import Value as Wasm
 
@@ -99,8 +100,42 @@ def _in_blocks(calls: Sequence[AnyStep]) -> list[AnyStep | Shared]:
 
 
 def _in_parts(step: AnyStep) -> AnyStep | Shared:
-    made = parts(step) if isinstance(step, Step) else []
+    if isinstance(step, Rounds):
+        return _in_rounds(step)
+    made = parts(step)
     return Shared(tuple((part,) for part in made)) if len(made) > 1 else step
+
+
+def _in_rounds(region: Rounds) -> AnyStep | Shared:
+    """Rounds as parts, a few in each, where they may be done at the same time."""
+    if not region.apart or not isinstance(region.times, int):
+        return region
+    rows = {row.part: row for row in (*region.read, *region.written)}
+
+    def moved(step: Step, number: int) -> Step:
+        values = (*step.reads, *step.writes)
+        offsets = [
+            offset + (number * rows[value].size_bytes if value in rows else 0)
+            for value, offset in zip(values, step.offsets or (0,) * len(values), strict=True)
+        ]
+        reads, writes = (
+            tuple(rows[value].whole if value in rows else value for value in part)
+            for part in (step.reads, step.writes)
+        )
+        return replace(step, reads=reads, writes=writes, offsets=tuple(offsets))
+
+    together = -(-region.times // MOST_BLOCKS)
+    starts = range(0, region.times, together)
+    return Shared(
+        tuple(
+            tuple(
+                moved(step, number)
+                for number in range(first, min(first + together, region.times))
+                for step in calls_of(region.steps)
+            )
+            for first in starts
+        )
+    )
 
 
 def flat(steps: Iterable[AnyStep | Shared]) -> list[AnyStep]:

@@ -270,7 +270,8 @@ class _Steps:
             last, reads=(rooms.products, *(row.part for row in reads)), writes=(written.part,)
         )
         steps = (self._spectrum(filters.part, rooms), multiply, last)
-        return Rounds(steps, parts, rooms.part, None, (), (), (filters, *reads), (written,))
+        rows = (filters, *reads)
+        return Rounds(steps, parts, rooms.part, None, (), (), rows, (written,), apart=True)
 
     def _multiply(self, block: Block, plane: tuple[int, int]) -> ContractKernel | Int8Kernel:
         """A matrix product per plane."""
