@@ -141,7 +141,7 @@ def test_a_site_is_made_checked_and_built() -> None:
     assert "edgesite build" in made.stdout
     assert checked.stdout.endswith("1 demo, no problems\n")
     assert checked.stderr == (
-        "colours: compile\ncolours: verify\ncolours: render\ncolours: made, 1 of 1\n"
+        "colours: compile\ncolours: verify\ncolours: render\ncolours: done, 1 of 1\n"
     )
     assert "\nmy-site/dist: 1 demo, " in built.stdout
     assert built.stderr == "write\n"

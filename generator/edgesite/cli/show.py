@@ -95,7 +95,7 @@ def progress(as_json: bool) -> Iterator[Progress | None]:
 def said(step: Step) -> str:
     """A step of a build, in a line."""
     if step.stage == DONE:
-        return f"{step.slug}: made, {step.done} of {step.total}"
+        return f"{step.slug}: done, {step.done} of {step.total}"
     return f"{step.slug}: {step.stage}" if step.slug else step.stage
 
 
