@@ -102,7 +102,10 @@ def refuse(*_: object, **__: object) -> None:
 
 
 @pytest.mark.parametrize("change", ["model", "shape"])
-def test_what_the_model_is_made_from_renews_it(site: Path, demo: Path, change: str) -> None:
+def test_what_the_model_is_made_from_renews_it(
+    site: Path, demo: Path, change: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("EDGESITE_CACHE")
     check(site)
     if change == "model":
         (demo / "model.onnx").write_bytes(classifier((1, 3, 32, 32)))
