@@ -27,6 +27,7 @@ COMMANDS = (
     "add",
     "check",
     "build",
+    "merge",
     "test",
     "serve",
     "publish",
@@ -157,6 +158,34 @@ def test_the_working_directory_is_the_site_if_none_is_given(
     run("build")
 
     assert Path("dist/colours/index.html").is_file()
+
+
+def test_a_site_is_built_in_parts_and_put_together() -> None:
+    run("new", "site")
+    for number in ("1", "2"):
+        run("build", "site", "--shard", f"{number}/2", "--out", f"part-{number}")
+    run("build", "site", "--jobs", "2")
+
+    merged = run("merge", "part-1", "part-2", "--site", "site", "--out", "merged")
+
+    assert "merged: 1 demo, " in merged.stdout
+    assert contents(Path("merged")) == contents(Path("site/dist"))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--executor", "spark"), '--executor: got "spark"; write processes or dask'),
+        (("--executor", "dask"), "belong together; give both"),
+        (("--scheduler", "tcp://host:1"), "belong together; give both"),
+        (("--shard", "1/2", "--single-file"), "--shard: is a way of its own"),
+        (("--shard", "3/2"), "write the first of four parts as 1/4"),
+    ],
+)
+def test_ways_to_build_that_are_none_are_refused(options: tuple[str, ...], message: str) -> None:
+    run("new", "site")
+
+    assert message in run("build", "site", *options, status=2).stderr
 
 
 def test_the_output_folder_may_be_chosen() -> None:

@@ -199,11 +199,23 @@ def test_a_site_that_cannot_be_built_is_at_its_own_path_all_the_same(
 def test_an_error_of_edgesite_itself_is_a_problem_too(
     live: LiveSite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(serve_module, "made", lambda *_: 1 / 0)
+    monkeypatch.setattr(serve_module, "made", lambda *_, **__: 1 / 0)
 
     (problem,) = live.rebuild().problems
 
     assert "ZeroDivisionError" in problem.message
+
+
+def test_a_cache_that_is_cleared_meanwhile_is_filled_again(
+    site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("EDGESITE_CACHE")
+    live = LiveSite(site, watched=True)
+    live.rebuild()
+    before = live.answer("colours/manifest.json")
+    shutil.rmtree(site / ".edgesite-cache")
+
+    assert live.answer("colours/manifest.json") == before
 
 
 def test_a_page_is_told_its_state_and_every_other_one(live: LiveSite, demo: Path) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edgesite.cli.app import app
+from edgesite.cli.app import app, workers
 from edgesite.cli.show import reported, warn
 from edgesite.errors import UsageError
 
@@ -58,7 +58,7 @@ def serve(
         check_is_site(site)
         # It looks before the first build does, so that no change is missed.
         watcher = Watcher(site, poll=poll) if watch else None
-        live = LiveSite(site, watched=watch)
+        live = LiveSite(site, watched=watch, workers=workers(None))
         # The first build says at which path the site is.
         _tell(live.rebuild(), is_first=True)
         server = _listening(live, host, port, isolated)

@@ -81,10 +81,11 @@ class _State:
 class LiveSite:
     """A site that is built again and again; `serve_http` asks it from many threads."""
 
-    def __init__(self, root: Path, *, watched: bool) -> None:
+    def __init__(self, root: Path, *, watched: bool, workers: int = 1) -> None:
+        """Begin with nothing built; workers: how many processes may share what is much work."""
         self.root = root
         self.base = _base(root)
-        self._watched = watched
+        self._watched, self._workers = watched, workers
         self._memory = Memory()
         self._state = _State()
         self._script = b""
@@ -103,7 +104,8 @@ class LiveSite:
             self._forget(path)
         before, warnings = self._state, tuple[str, ...]()
         try:
-            site, files = made(self.root, progress, self._memory if self._watched else None)
+            memory = self._memory if self._watched else None
+            site, files = made(self.root, progress, memory, workers=self._workers)
             if self._watched and (not self._script or any(p.suffix == ".ts" for p in changed)):
                 cache = Cache.of_site(self.root)
                 self._script = Assets.load(site.frame.theme, cache).live.data
