@@ -226,7 +226,8 @@ export async function start(
   });
   // Warming pays while it hides behind a download. Without one it still pays in the engines that
   // have relaxed SIMD, but in JavaScriptCore the first run would wait for it.
-  const warming = pause().then(() => (relaxed || !arrived ? warmUp(exports, relaxed ? 12 : 3) : undefined));
+  const warming = pause().then(() =>
+    relaxed || !arrived ? warmUp(exports, relaxed ? 12 : 3) : undefined);
   await Promise.all([arriving, warming]);
   exports.init();
   const reset = (): void => exports.reset?.();
