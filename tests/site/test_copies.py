@@ -11,7 +11,7 @@ from PIL import Image, features
 
 from edgesite.site import copies as subject
 from edgesite.site.attachments import Attachment
-from edgesite.site.copies import LONGEST, copies
+from edgesite.site.copies import copies
 from edgesite.site.single import single_file
 from edgesite.site.words import Setting, to_html
 from tests.pages import toys
@@ -27,17 +27,27 @@ def photo(width: int, height: int, kind: str = "JPEG", **options: Any) -> bytes:
     return file.getvalue()
 
 
-LARGE = photo(1296, 864)
+# The limits are lower here, for pictures that are quickly made.
+LONGEST = 192
+SMALL_BYTES = 4000
+
+LARGE = photo(216, 144)
+
+
+@pytest.fixture(autouse=True)
+def _limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(subject, "LONGEST", LONGEST)
+    monkeypatch.setattr(subject, "_SMALL_BYTES", SMALL_BYTES)
 
 
 def test_a_large_picture_has_smaller_copies_the_best_first() -> None:
     made = copies(LARGE, None)
 
     assert made is not None
-    assert (made.width, made.height) == (1296, 864)
+    assert (made.width, made.height) == (216, 144)
     assert list(made.files) == [".avif", ".webp"] if features.check("avif") else [".webp"]
     for data in made.files.values():
-        assert Image.open(io.BytesIO(data)).size == (LONGEST, 768)
+        assert Image.open(io.BytesIO(data)).size == (LONGEST, 128)
         assert len(data) < len(LARGE)
 
 
@@ -45,11 +55,11 @@ def test_an_orientation_is_applied() -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
 
-    made = copies(photo(1296, 864, exif=exif), None)
+    made = copies(photo(216, 144, exif=exif), None)
 
     assert made is not None
-    assert (made.width, made.height) == (864, 1296)
-    assert Image.open(io.BytesIO(made.files[".webp"])).size == (768, LONGEST)
+    assert (made.width, made.height) == (144, 216)
+    assert Image.open(io.BytesIO(made.files[".webp"])).size == (128, LONGEST)
 
 
 def test_a_pillow_without_avif_makes_webp(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -61,7 +71,7 @@ def test_a_pillow_without_avif_makes_webp(monkeypatch: pytest.MonkeyPatch) -> No
     assert list(made.files) == [".webp"]
 
 
-@pytest.mark.parametrize("data", [photo(300, 200), photo(1000, 700, "WEBP", quality=40)])
+@pytest.mark.parametrize("data", [photo(30, 20), photo(190, 140, "WEBP", quality=40)])
 def test_what_is_small_already_is_shown_as_it_is(data: bytes) -> None:
     made = copies(data, None)
 
@@ -79,7 +89,7 @@ def test_words_offer_the_copies_and_keep_the_picture() -> None:
     html = to_html('![x](a.jpg "Caption")', Setting(pictures=made))
 
     assert html.startswith('<figure><picture><source srcset="a.jpg.avif" type="image/avif">')
-    assert 'src="a.jpg" width="1296"></picture><figcaption>Caption</figcaption>' in html
+    assert 'src="a.jpg" width="216"></picture><figcaption>Caption</figcaption>' in html
 
 
 def test_a_page_in_one_file_has_the_picture_and_no_copies() -> None:
