@@ -142,12 +142,9 @@ def cuts(kernel: Kernel) -> list[Cut]:
         case ContractKernel():
             return _contraction(kernel, kernel.panel, _depth_bytes(kernel), scratch=0)
         case Int8Kernel():
-            scratch = 0 if kernel.finish.is_plain else 1
-            return _contraction(kernel, PANEL, kernel.panel_bytes, scratch)
-        case DepthwiseKernel():
+            return _contraction(kernel, PANEL, kernel.panel_bytes, int(kernel.sets_aside))
+        case DepthwiseKernel() | Depthwise8Kernel():
             return _rows(kernel, _pointers(0))
-        case Depthwise8Kernel():
-            return _rows(kernel, _pointers(0, scratch=1))
         case FilterKernel() | InputKernel() | OutputKernel():
             return [_transform(kernel)]
         case LoopKernel():

@@ -29,7 +29,6 @@ from edgesite.targets.wasm.whole import (
     finish_of,
     finish_tile,
     is_quantised,
-    scratch_for,
 )
 from edgesite.wasm import I16X8, I32, I32X4, I64X2, Function, Local
 from edgesite.wasm import Value as Wasm
@@ -79,9 +78,9 @@ class Depthwise8Kernel:
         return -(-len(self.lines) // 2) * self.taps.extent * PAIR_BYTES
 
     def emit(self, scalars: Scalars, pointers: tuple[Wasm, ...], *, relaxed: bool) -> None:
-        """Write the loops; pointers: left, filters, the epilogue's reads, result, scratch."""
+        """Write the loops; pointers: left, filters, the epilogue's reads, result."""
         del relaxed
-        _Emission(self, scalars, pointers[-1]).everything(pointers[:-1])
+        _Emission(self, scalars).everything(pointers)
 
 
 def steps(
@@ -105,10 +104,7 @@ def steps(
     filters = Value(f"{node.output.name}.filters", array.shape, DType.INT8)
     layouts[filters], constants[filters] = Layout.row_major(array.shape), array
     reads = (product.left.value, filters, *(load.value for load in plan.loads))
-    scratch = scratch_for(node.output.name, MOST_RESULTS)
-    layouts[scratch] = Layout.row_major(scratch.shape)
-    writes = (node.output, scratch)
-    return [Step(kernel, reads, writes, macs=product.macs, origin=node.origin, scratch=(scratch,))]
+    return [Step(kernel, reads, (node.output,), macs=product.macs, origin=node.origin)]
 
 
 def _kernel(plan: Plan) -> Depthwise8Kernel | None:
@@ -162,7 +158,6 @@ class _Emission:
 
     kernel: Depthwise8Kernel
     scalars: Scalars
-    scratch: Wasm
 
     @property
     def f(self) -> Function:
@@ -215,7 +210,7 @@ class _Emission:
             self._pair(sums, at[0], filters, pair)
         lines = [[total] for total in sums]
         steps = kernel.rows[-1].steps
-        finish_tile(self.scalars, kernel.finish, lines, at, steps, self.scratch, width)
+        finish_tile(self.scalars, kernel.finish, lines, at, steps, None, width)
 
     def _pair(self, sums: list[Local], left: Wasm, filters: Wasm, pair: int) -> None:
         """Two rows of taps: each column of the input goes to every result it belongs to."""

@@ -50,6 +50,10 @@ ROWS = 5
 ROWS_OF_ONE_VECTOR = 10
 """Rows of a tile: ten sums, a row of the panel, one spread pair and one product."""
 
+FEW_STEPS = 48
+"""After so few steps along the inner axes it counts to finish sums where they are; after more,
+the code that this takes is better saved."""
+
 PAIRS_BYTES = GROUP * PANEL * WIDE_BYTES
 """A step along the inner axes in a panel."""
 
@@ -82,6 +86,12 @@ class Int8Kernel:
         return -(-self.depth // GROUP)
 
     @property
+    def sets_aside(self) -> bool:
+        """Whether the sums of a tile go through memory, to be finished in a loop."""
+        steps = self.groups * prod(loop.extent for loop in self.around)
+        return not self.finish.is_plain and steps > FEW_STEPS
+
+    @property
     def panels(self) -> int:
         """Panels of the right operand."""
         return -(-self.columns.extent // PANEL)
@@ -92,15 +102,12 @@ class Int8Kernel:
         return prod(loop.extent for loop in self.around) * self.groups * PAIRS_BYTES
 
     def emit(self, scalars: Scalars, pointers: tuple[Wasm, ...], *, relaxed: bool) -> None:
-        """Write the loops; pointers: left, right, the epilogue's reads, result, scratch.
-
-        Sums that nothing is done with need no scratch.
-        """
+        """Write the loops; pointers: left, right, the epilogue's reads, result, scratch if any."""
         del relaxed
-        if self.finish.is_plain:
-            _Emission(self, scalars, None).everything(pointers)
-        else:
+        if self.sets_aside:
             _Emission(self, scalars, pointers[-1]).everything(pointers[:-1])
+        else:
+            _Emission(self, scalars, None).everything(pointers)
 
 
 def steps(
@@ -126,7 +133,7 @@ def steps(
     wide, widening = widened(packed, layouts)
     reads = (product.left.value, wide, *(load.value for load in plan.loads))
     scratch: tuple[Value, ...] = ()
-    if not kernel.finish.is_plain:
+    if kernel.sets_aside:
         scratch = (scratch_for(node.output.name, ROWS),)
         layouts[scratch[0]] = Layout.row_major(scratch[0].shape)
     step = Step(

@@ -283,10 +283,10 @@ def finish_tile(
     scratch: Wasm | None,
     width: int,
 ) -> None:
-    """Finish and write all lines of a tile, in a loop for the sake of code size.
+    """Finish and write all lines of a tile.
 
-    `steps` is how far apart the lines are for each access; `scratch` has room for all sums.
-    Without it, or if there is one line, they are written from where they are.
+    `steps` is how far apart the lines are for each access. With `scratch`, which has room for
+    all sums, that is done in a loop for the sake of code size.
     """
     f = scalars.f
     kept = finish.kept(f)
