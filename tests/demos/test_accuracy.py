@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 from itertools import pairwise
 from pathlib import Path
@@ -13,6 +14,10 @@ import pytest
 from PIL import Image
 
 import edgesite
+from edgesite.site.cache import Cache
+from edgesite.site.compiled import compiled
+from edgesite.site.problems import Problems
+from edgesite.site.source import load_demo
 
 ROOT = Path(__file__).parent.parent.parent
 DATA = ROOT.parent / "shared" / "data"
@@ -61,11 +66,11 @@ def test_compiled_models_recognise_what_they_were_not_trained_on(
 ) -> None:
     pictures, labels = load()
     folder = ROOT / "demos" / demo
-    compiled = edgesite.compile(folder / "model.onnx")
+    model = edgesite.compile(folder / "model.onnx")
     expected = answers_of_onnxruntime(folder / "model.onnx", pictures)
     answers = {
         target: np.array(
-            [compiled.run({"input": p[None]}, target=target)["logits"].argmax() for p in pictures]
+            [model.run({"input": p[None]}, target=target)["logits"].argmax() for p in pictures]
         )
         for target in ("simd", "relaxed")
     }
@@ -75,3 +80,29 @@ def test_compiled_models_recognise_what_they_were_not_trained_on(
     assert f"**{right / len(labels):.2%}**".replace("%", " %") in (folder / "index.md").read_text()
     np.testing.assert_array_equal(answers["simd"], expected)
     np.testing.assert_array_equal(answers["relaxed"], expected)
+
+
+@needs_data
+@pytest.mark.parametrize(
+    ("demo", "load", "most_bytes"), [("cifar10", cifar10, 220_000), ("mnist", mnist, 22_000)]
+)
+def test_weights_that_ship_are_small_and_change_few_answers(
+    demo: str, load: Any, most_bytes: int, tmp_path: Path
+) -> None:
+    pictures, labels = load()
+    problems = Problems()
+    source = load_demo(ROOT / "demos" / demo, problems)
+    assert source is not None
+    shipped = compiled(source, Cache(tmp_path))
+    assert shipped.plain is not None
+    weights = shipped.files[shipped.manifest.weights.file]
+
+    def answers(model: edgesite.CompiledModel) -> Array:
+        return np.array([model.run({"input": p[None]})["logits"].argmax() for p in pictures])
+
+    exact, rounded = answers(shipped.plain.open()), answers(shipped.open())
+    accuracies = (exact == labels).mean(), (rounded == labels).mean()
+
+    assert len(gzip.compress(weights, 9, mtime=0)) <= most_bytes
+    assert (exact == rounded).mean() >= 0.995
+    assert abs(accuracies[0] - accuracies[1]) <= 0.002

@@ -64,6 +64,8 @@ export interface ProofData {
   readonly samples: number;
   readonly max_difference: number;
   readonly top1_agreement: number;
+  /** Where weights are rounded: the largest difference of the same modules without that. */
+  readonly code_difference: number | null;
   readonly onnxruntime: string;
   readonly targets: readonly Target[];
 }

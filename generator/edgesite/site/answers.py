@@ -8,18 +8,20 @@ from __future__ import annotations
 
 import io
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from edgesite.errors import EdgesiteError
 from edgesite.site.cache import digest, key_of, version
+from edgesite.site.calibration import calibration
 from edgesite.site.compiled import placed
 from edgesite.site.demo import Proof
+from edgesite.targets.stored.choice import limited
 from edgesite.tasks.classification import Answer, best
 from edgesite.tasks.images import open_image, prepare
-from edgesite.verify import verify
+from edgesite.verify import verify, verify_forms
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,7 +55,8 @@ def verified(demo: DemoSource, compiled: Compiled, fit: Fit, cache: Cache) -> Ve
         fit.input.model_dump(mode="json"),
         fit.output,
         pictures,
-        demo.config.tolerance,
+        calibration(demo).key,
+        [demo.config.tolerance, demo.config.agreement],
         [version("onnxruntime"), version("wasmtime"), version("pillow")],
     )
     return _kept(cache.fetch(key)) or _compared(demo, compiled, fit, cache, key)
@@ -65,8 +68,16 @@ def _compared(demo: DemoSource, compiled: Compiled, fit: Fit, cache: Cache, key:
         for picture in demo.pictures
     ]
     names = [f"example {picture.path.name}" for picture in demo.pictures]
+    model, config = compiled.open(), demo.config
+    rounded = model.plain is not None
+    tolerance = None if rounded else config.tolerance
     try:
-        result = verify(compiled.open(), demo.model, samples, demo.config.tolerance, names=names)
+        result = verify(model.unrounded(), demo.model, samples, tolerance, names=names)
+        effect = None
+        if rounded:
+            inputs = calibration(demo).inputs(fit)
+            limits = limited(config.tolerance, config.agreement)
+            effect = verify_forms(model, demo.model, inputs, limits)
     except EdgesiteError as error:
         raise placed(demo, error) from None
     proof = Proof(
@@ -76,6 +87,14 @@ def _compared(demo: DemoSource, compiled: Compiled, fit: Fit, cache: Cache, key:
         onnxruntime=result.onnxruntime,
         targets=result.targets,
     )
+    if effect is not None:
+        proof = replace(
+            proof,
+            samples=effect.samples,
+            max_difference=effect.max_difference,
+            top1_agreement=effect.agreement,
+            code_difference=result.max_difference,
+        )
     rows = [outputs[fit.output].reshape(1, fit.classes) for outputs in result.references]
     scores = np.concatenate(rows) if rows else np.zeros((0, fit.classes), np.float32)
     file = io.BytesIO()

@@ -20,7 +20,7 @@ _DATA = re.compile(r'<script type="application/json" id="edgesite-demo">(.*?)</s
 _PARTS = {"link": "style", "script": "scripts", "img": "pictures"}
 
 _REMEDIES = {
-    "weights": "train a smaller model, or quantise it",
+    "weights": "write `weights: auto`, or train a smaller model",
     "code": "use fewer kinds of layers",
     "scripts": "switch off inputs that visitors do not need",
     "style": "leave out of theme/styles what the page does not need",

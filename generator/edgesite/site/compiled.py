@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
@@ -18,17 +18,23 @@ from edgesite.errors import (
     UnsupportedShapeError,
     UsageError,
 )
-from edgesite.site.cache import Cache, digest, key_of, tool_hash
+from edgesite.site.cache import Cache, digest, key_of, tool_hash, version
+from edgesite.site.calibration import calibration
+from edgesite.site.fit import fit
+from edgesite.site.problems import Problems
 from edgesite.targets.manifest import Manifest
+from edgesite.targets.stored.choice import limited
 from edgesite.verify import Reference
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from edgesite import CompiledModel
+    from edgesite.site.calibration import Feeds
     from edgesite.site.config import Shape
     from edgesite.site.source import DemoSource
+    from edgesite.targets.stored.choice import Weights
 
 
 @dataclass(frozen=True)
@@ -47,21 +53,72 @@ class Compiled:
 
     fresh: CompiledModel | None
 
+    plain: Compiled | None = None
+    """The same with float32 weights, where these have other forms."""
+
     @cached_property
     def manifest(self) -> Manifest:
         """Its inputs, outputs and files."""
         return Manifest.model_validate_json(self.files["manifest.json"])
 
     def open(self) -> CompiledModel:
-        """The model, ready to run."""
-        return self.fresh or edgesite.load(self.folder)
+        """The model, ready to run, and able to run with float32 weights."""
+        model = self.fresh or edgesite.load(self.folder)
+        if self.plain is None or model.manifest.weights.decoded is None:
+            return model
+        return replace(model, plain=self.plain.files[self.plain.manifest.weights.file])
 
 
 def compiled(demo: DemoSource, cache: Cache) -> Compiled:
-    """Compile a demo's model, unless the cache has it.
+    """Compile a demo's model, unless the cache has it, and store its weights as demo.yaml says.
 
     Raises what the compiler raises, with the place in demo.yaml in front.
     """
+    plain, form = _plain(demo, cache), demo.config.weights
+    how = fit(demo, plain.manifest, Problems())
+    if form == "float32" or how is None:  # which is reported where it is used
+        return plain
+    tried = calibration(demo)
+    key = key_of(
+        "weights",
+        plain.key,
+        form,
+        tried.key,
+        how.input.model_dump(mode="json"),
+        [demo.config.tolerance, demo.config.agreement],
+        [version("wasmtime"), version("pillow")],
+    )
+    found = _kept_or_made(demo, cache, key, form, lambda: tried.inputs(how))
+    return replace(found, plain=plain)
+
+
+def _kept_or_made(
+    demo: DemoSource, cache: Cache, key: str, weights: Weights, inputs: Callable[[], list[Feeds]]
+) -> Compiled:
+    """A compiled model from the cache, or made; `inputs` are what forms of weights are tried on."""
+    files = cache.fetch(key)
+    if files is not None:
+        return Compiled(key, files, cache.path(key), cached=True, fresh=None)
+    config = demo.config
+    try:
+        model = edgesite.compile(
+            demo.model,
+            shapes_of(demo),
+            state=config.state,
+            threads="off",
+            weights=weights,
+            calibration=inputs() or None,
+            limits=limited(config.tolerance, config.agreement),
+        )
+    except EdgesiteError as error:
+        raise placed(demo, error) from None
+    files = model.files()
+    cache.share(key, files)
+    return Compiled(key, files, cache.path(key), cached=False, fresh=model)
+
+
+def _plain(demo: DemoSource, cache: Cache) -> Compiled:
+    """The model with float32 weights."""
     try:
         data = demo.model.read_bytes()
     except OSError as error:
@@ -78,18 +135,7 @@ def compiled(demo: DemoSource, cache: Cache) -> Compiled:
         demo.config.input.shape,
         demo.config.state,
     )
-    files = cache.fetch(key)
-    if files is not None:
-        return Compiled(key, files, cache.path(key), cached=True, fresh=None)
-    try:
-        model = edgesite.compile(
-            demo.model, shapes_of(demo), state=demo.config.state, threads="off"
-        )
-    except EdgesiteError as error:
-        raise placed(demo, error) from None
-    files = model.files()
-    cache.share(key, files)
-    return Compiled(key, files, cache.path(key), cached=False, fresh=model)
+    return _kept_or_made(demo, cache, key, "float32", list)
 
 
 def placed(demo: DemoSource, error: EdgesiteError) -> EdgesiteError:

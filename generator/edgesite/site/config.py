@@ -348,9 +348,20 @@ class DemoConfig(Block):
     ] = ["upload"]
     """The ways to give a picture; url lets the page fetch pictures from other sites."""
 
+    weights: Literal["float32", "float16", "int8", "palette", "auto"] = "float32"
+    """How weights are stored and loaded; auto takes what is smallest within the tolerance."""
+
+    calibration: str | None = None
+    """Pictures that smaller forms of weights are tried on: a folder, or a pattern such as
+    calibration/*.jpg. They do not ship. The examples, and variations of them, if absent."""
+
     tolerance: Annotated[float, Field(gt=0, lt=1)] | None = None
     """How far the compiled model may be from onnxruntime, as a share of the largest output
-    value; by default 1e-4 for float32 outputs."""
+    value; by default 1e-4 for float32 outputs, and 0.015 where weights are not float32."""
+
+    agreement: Annotated[float, Field(ge=0, le=1)] | None = None
+    """The share of calibration pictures whose best class must stay the same where weights are
+    not float32; by default 0.99."""
 
     state: dict[str, str] = {}
     """Outputs that are inputs of the next run: {output: input}. Kept by the model, first zero."""

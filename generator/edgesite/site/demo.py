@@ -62,6 +62,9 @@ class Proof:
     targets: tuple[str, ...]
     """The modules compared: "simd", "relaxed"."""
 
+    code_difference: float | None = None
+    """Where weights are rounded: the largest difference of the same modules without that."""
+
 
 @dataclass(frozen=True)
 class DemoPage:

@@ -13,12 +13,13 @@ from edgesite.site.document import read_text
 from edgesite.site.facts import DEMO_FACTS, SITE_FACTS
 from edgesite.site.labels import read_labels
 from edgesite.site.language import find_language
-from edgesite.site.paths import file_below, slug_of
+from edgesite.site.paths import file_below, files_below, slug_of
 from edgesite.site.pictures import Picture, load_pictures
 from edgesite.site.sanitize import can_sanitize
 from edgesite.site.validate import load_config
 from edgesite.site.wording import described, shown
 from edgesite.site.words import checked_html
+from edgesite.tasks.images import open_image
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -53,6 +54,9 @@ class DemoSource:
     pictures: tuple[Picture, ...]
     attachments: tuple[Attachment, ...] = ()
     """The files that the words show or link to."""
+
+    calibration: tuple[Path, ...] = ()
+    """The pictures that forms of weights are tried on, if not the examples."""
 
     @property
     def slug_where(self) -> str:
@@ -119,11 +123,29 @@ def load_demo(folder: Path, problems: Problems) -> DemoSource | None:
         model = file_below(folder, config.model)
     except ValueError as error:
         problems.add(document.problem(("model",), str(error)))
+    tried: list[Path] = []
+    with problems.gathered():
+        tried = _calibration(folder, config, document)
     if len(problems) > before:
         return None
     return DemoSource(
-        folder, slug, config, document, labels, labels_where, model, body, pictures, files
-    )
+        folder, slug, config, document, labels, labels_where, model, body, pictures, files,
+        tuple(tried),
+    )  # fmt: skip
+
+
+def _calibration(folder: Path, config: DemoConfig, document: Document) -> list[Path]:
+    """The pictures that demo.yaml names for a calibration; each is known to be one."""
+    if config.calibration is None:
+        return []
+    name = config.calibration
+    try:
+        paths = files_below(folder, f"{name}/*" if (folder / name).is_dir() else name)
+    except ValueError as error:
+        raise document.problem(("calibration",), str(error)) from None
+    for path in paths:
+        open_image(path)
+    return paths
 
 
 def check_is_site(root: Path) -> None:

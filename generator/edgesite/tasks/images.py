@@ -247,7 +247,7 @@ def thumbnail(image: Image.Image, width: int, height: int) -> bytes:
     size = (max(1, round(width * shrink)), max(1, round(height * shrink)))
     small = ImageOps.fit(_rgba(_upright(image)), size, Image.Resampling.LANCZOS)
     file = io.BytesIO()
-    small.save(file, "WEBP", quality=82, method=6)
+    small.save(file, "WEBP", quality=75, method=6)
     return file.getvalue()
 
 

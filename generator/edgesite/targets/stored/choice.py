@@ -75,6 +75,8 @@ class Effect:
     """The share of outputs with the largest value at the same place."""
     error: float = 0.0
     """The mean of the squared differences as shares."""
+    samples: int = 0
+    """How many inputs were compared."""
 
     def within(self, limits: Limits) -> bool:
         """Whether it is small enough."""
