@@ -42,8 +42,10 @@ def main(times: int) -> None:
     """Serve a copy of the site, edit it, and print what was measured."""
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         site = Path(folder)
-        shutil.copytree(ROOT / "demos", site / "demos")
-        shutil.copy(ROOT / "edgesite.yaml", site)
+        for name in ("demos", "docs"):
+            shutil.copytree(ROOT / name, site / name)
+        for file in (ROOT / "edgesite.yaml", *ROOT.glob("*.md")):
+            shutil.copy(file, site)
         (site / "theme" / "styles").mkdir(parents=True)
         style = site / "theme" / "styles" / "words.css"
         shutil.copy(ROOT / "theme" / "styles" / "words.css", style)

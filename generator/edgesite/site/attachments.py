@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from html.parser import HTMLParser
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
@@ -72,6 +73,7 @@ def _relative(address: str) -> str | None:
     return None if ".." in plain.parts else plain.as_posix()
 
 
+@lru_cache(maxsize=128)
 def _addresses(html: str) -> list[str]:
     finder = _Finder()
     finder.feed(html)

@@ -296,7 +296,9 @@ def check(
 def _around(site: Checked, demos: Pieces, cache: Cache) -> Pieces:
     """The index, pages of words, and all else that is not a demo's."""
     rows = [demo.row for demo in site.demos]
-    table = {name: demos.digest(name) for name in demos}
+    # Only a service worker knows all files, and attachments must not take the place of others.
+    names = demos if site.info.offline else site.shows.keys() & demos.keys()
+    table = {name: demos.digest(name) for name in names}
 
     def render() -> dict[str, bytes]:
         from edgesite.site.made import workshop

@@ -94,15 +94,20 @@ def checked_html(path: Path, text: str, facts: Iterable[str], markdown: str | No
 
 def _rendered(markdown: str, setting: Setting) -> tuple[str, list[tuple[str, str]]]:
     """The HTML, and complaints: a part of the text, and what is wrong with it."""
-    if "{{" in markdown or setting.pictures or setting.sanitize:
+    if setting.pictures or setting.sanitize:
         return _converted(markdown, setting)
-    return _plain(markdown, setting.language)
+    facts = setting.facts.items() if "{{" in markdown else ()
+    told = tuple((name, value, type(value)) for name, value in facts)
+    return _remembered(markdown, setting.language, told)
 
 
-@lru_cache(maxsize=4)
-def _plain(markdown: str, language: Language) -> tuple[str, list[tuple[str, str]]]:
-    """The same of a text that depends on nothing else, which is checked and then rendered."""
-    return _converted(markdown, Setting(language=language))
+@lru_cache(maxsize=128)
+def _remembered(
+    markdown: str, language: Language, facts: tuple[tuple[str, str, type], ...]
+) -> tuple[str, list[tuple[str, str]]]:
+    """The same of a text that depends on nothing else: most are, and are asked for often."""
+    told = {name: value for name, value, _ in facts}
+    return _converted(markdown, Setting(facts=told, language=language))
 
 
 def _converted(markdown: str, setting: Setting) -> tuple[str, list[tuple[str, str]]]:
