@@ -370,6 +370,24 @@ def test_check_takes_no_shapes_for_a_site() -> None:
     assert "is a site, whose shapes and states stand in demo.yaml" in result.stderr
 
 
+def test_compile_compares_the_forms_of_weights(model: str) -> None:
+    np.savez("one.npz", image=np.ones((1, 3, 8, 8), np.float32))
+    sizes = ("--shape", "image=1,3,8,8", "--calibration", ".")
+
+    lines = run("compile", model, "-o", "out", "--weights", "auto", *sizes).output
+    facts = answer("compile", model, "-o", "out", "--weights", "auto", *sizes)
+
+    assert re.search(r"weights +bytes +gzip +difference +same best\nfloat32 ", lines)
+    assert [row["name"] for row in facts["forms"]][::7] == ["float32", "auto"]
+    assert facts["proof"]["agreement"] == 1
+
+
+def test_compile_names_the_forms_that_there_are(model: str) -> None:
+    output = run("compile", model, "-o", "out", "--weights", "int4", status=2).output
+
+    assert 'weights: got "int4"; give one of float32, float16, int8, palette, auto' in output
+
+
 def test_compile_refuses_a_folder_of_someone_else(model: str) -> None:
     Path("out").mkdir()
     Path("out/thesis.tex").write_text("ten years of work")

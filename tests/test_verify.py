@@ -13,7 +13,9 @@ import edgesite
 from edgesite.errors import ModelError, VerificationError
 from edgesite.targets.feeds import random_feeds
 from edgesite.targets.manifest import Manifest, TensorInfo
-from edgesite.verify import Feeds, Reference, Target, verify
+from edgesite.targets.stored.choice import Limits
+from edgesite.verify import Feeds, Reference, Target, verify, verify_forms
+from tests.models import model_of
 
 Array = np.ndarray[Any, Any]
 Run = Callable[[Feeds, str], dict[str, Array]]
@@ -234,3 +236,19 @@ def test_a_state_that_is_lost_is_noticed() -> None:
 
     with pytest.raises(VerificationError, match='output "y", simd module, a random input: differs'):
         verify(Forgetful(), step.SerializeToString())
+
+
+def test_weights_whose_forms_change_outputs_too_much_are_refused() -> None:
+    rng = np.random.default_rng(0)
+    weights = {"w": rng.standard_normal((32, 96)).astype(np.float32)}
+    feeds = {"x": np.zeros((1, 96), np.float32)}
+    nodes = [helper.make_node("Gemm", ["x", "w"], ["y"], transB=1)]
+    source = model_of(nodes, feeds, ["y"], weights).SerializeToString()
+    compiled = edgesite.compile(source, weights="int8")
+
+    effect = verify_forms(compiled, source, limits=Limits(0.1, 0.5))
+
+    assert 0 < effect.share < 0.1
+    assert verify(compiled.unrounded(), source).max_difference < 1e-4
+    with pytest.raises(VerificationError, match=r"weights stored as int8: .* take weights: auto"):
+        verify_forms(compiled, source, limits=Limits(1e-9))
