@@ -378,7 +378,7 @@ def test_compile_compares_the_forms_of_weights(model: str) -> None:
     facts = answer("compile", model, "-o", "out", "--weights", "auto", *sizes)
 
     assert re.search(r"weights +bytes +gzip +difference +same best\nfloat32 ", lines)
-    assert [row["name"] for row in facts["forms"]][::7] == ["float32", "auto"]
+    assert [row["name"] for row in facts["forms"]][::8] == ["float32", "auto"]
     assert facts["proof"]["agreement"] == 1
 
 
