@@ -131,7 +131,7 @@ def _toy_files(assets: Assets, look: str) -> dict[str, bytes]:
         toys.colour_demo(slug="hostile", body_markdown="Hello <script>window.ran = 1</script>"),
         toys.colour_demo(slug="long", body_markdown=toys.LONG_WORDS),
     ]
-    return render_site(toys.site(look=look), demos, assets)
+    return render_site(toys.site(look=look), demos, assets, articles=[toys.ARTICLE])
 
 
 @pytest.fixture(scope="session")

@@ -89,7 +89,7 @@ def printed(page: Page, served: Served) -> None:
 
 def emptied(page: Page, served: Served) -> None:
     answered(page, served)
-    page.get_by_role("button", name="Draw").click()
+    page.locator("#draw").click()
 
 
 def drawn(page: Page, served: Served) -> None:
@@ -100,7 +100,7 @@ def drawn(page: Page, served: Served) -> None:
 
 def filmed(page: Page, served: Served) -> None:
     answered(page, served)
-    page.get_by_role("button", name="Camera").click()
+    page.locator("#camera").click()
     expect(page.locator("#status")).to_contain_text("frames/s")
 
 
@@ -123,9 +123,9 @@ def without_a_hit(page: Page, _served: Served) -> None:
 
 def explained(page: Page, served: Served) -> None:
     unfolded(page, served)
-    page.get_by_role("button", name="Why this answer?").click()
-    page.get_by_role("button", name="Repeat the check here").click()
-    page.get_by_role("button", name="Run 100 times").click()
+    page.locator("#why").click()
+    page.locator("#check").click()
+    page.locator("#repeat").click()
     expect(page.locator("#why-map")).to_be_visible()
     expect(page.locator("#check-result")).to_contain_text("have the same best class")
     expect(page.locator("#histogram-words")).to_contain_text("of 100 runs")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from .conftest import Visit
 
 AXE = REPOSITORY / "node_modules" / "axe-core" / "axe.min.js"
-PAGES = ["", "404.html", "every/", "stroke/", "bare/", "strict/"]
+PAGES = ["", "404.html", "every/", "stroke/", "bare/", "strict/", "docs/rich.html"]
 
 RUN = """async () => (await axe.run()).violations.flatMap(
   ({ id, nodes }) => nodes.map(({ target, failureSummary: why }) => [id, target.join(" "), why])

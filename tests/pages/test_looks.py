@@ -14,7 +14,7 @@ from edgesite.site.looks import LOOKS
 if TYPE_CHECKING:
     from .conftest import Visit
 
-PAGES = ["", "404.html", "colour/", "stroke/", "bare/", "gold/"]
+PAGES = ["", "404.html", "colour/", "stroke/", "bare/", "gold/", "docs/rich.html"]
 WIDTHS = [320, 390, 900, 1280]
 
 # Every text that is shown: its colour, the first opaque background behind it, and its size.

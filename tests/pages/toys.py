@@ -16,6 +16,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 from wasmtime import wat2wasm
 
+from edgesite.site.articles import Article
 from edgesite.site.demo import DemoPage, Example, Proof, SiteInfo
 from edgesite.tasks.classification import Answer
 from edgesite.tasks.images import Centre, ImageInput, prepare
@@ -250,6 +251,37 @@ A matrix.[^1] It has no idea of anything else, and *every* picture is some colou
 print("hello")
 ```
 """
+
+RICH_WORDS = """\
+[TOC]
+
+## What a text may hold
+
+A formula in a line, $p_i = e^{z_i}$, and one of its own:
+
+$$
+p_i = \\frac{e^{z_i}}{\\sum_j e^{z_j}}
+$$
+
+!!! note
+    Mind this.
+
+!!! warning "Hot"
+    And `this` even more.
+
+### A part of it
+
+There are {{ site.demos }} demos.[^1]
+
+[^1]: And [more](#a-part-of-it) will come.
+
+word
+:   its meaning
+
+> A quotation.
+"""
+
+ARTICLE = Article("docs/rich.md", "Rich words", RICH_WORDS, ())
 
 LONG_WORDS = """\
 The picture is brought to eight by eight pixels before anything else happens to it, and so a
