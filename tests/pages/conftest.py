@@ -73,8 +73,13 @@ class Visit:
         return [url for url in self.requests if not url.startswith(inside)]
 
 
-def serve(files: Mapping[str, bytes]) -> tuple[ThreadingHTTPServer, Served]:
-    """Serve files from memory; what is missing is answered with the site's own 404 page."""
+def serve(
+    files: Mapping[str, bytes], headers: Mapping[str, str] | None = None
+) -> tuple[ThreadingHTTPServer, Served]:
+    """Serve files from memory; what is missing is answered with the site's own 404 page.
+
+    headers: are sent with every answer.
+    """
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -89,6 +94,8 @@ def serve(files: Mapping[str, bytes]) -> tuple[ThreadingHTTPServer, Served]:
             kind = guess_type(path)[0] if is_there else "text/html"
             self.send_header("Content-Type", kind or "application/octet-stream")
             self.send_header("Content-Length", str(len(body)))
+            for name, value in (headers or {}).items():
+                self.send_header(name, value)
             self.end_headers()
             self.wfile.write(body)
 

@@ -1,8 +1,10 @@
-// Run examples.js in pages of Firefox: node firefox.mjs PROGRAM ADDRESS... prints a JSON list.
+// Run examples.js in pages of Firefox: node firefox.mjs PROGRAM [--threads] ADDRESS... prints a
+// JSON list of answers; with --threads, of what the receipts say of threads, and answers.
 import { readFileSync } from "node:fs";
 import puppeteer from "puppeteer-core";
 
 const [executablePath, ...addresses] = process.argv.slice(2);
+const withThreads = addresses[0] === "--threads" && addresses.shift();
 const code = readFileSync(new URL("examples.js", import.meta.url), "utf8");
 const browser = await puppeteer.launch({ browser: "firefox", executablePath, headless: true });
 try {
@@ -10,7 +12,9 @@ try {
   for (const address of addresses) {
     const page = await browser.newPage();
     await page.goto(address);
-    found.push(await page.evaluate(`(async () => {${code}})()`));
+    const answers = await page.evaluate(`(async () => {${code}})()`);
+    const threads = withThreads && await page.$eval("#threads", (it) => it.textContent);
+    found.push(withThreads ? [threads, answers] : answers);
     await page.close();
   }
   console.log(JSON.stringify(found));

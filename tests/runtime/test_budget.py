@@ -45,8 +45,13 @@ def test_threads_leave_the_script_of_a_model_at_most_4_kilobytes(
 
 @pytest.mark.parametrize(
     ("inputs", "features"),
-    [(("upload",), ()), (("upload", "camera", "paste"), ()), (("draw", "upload"), ("centre",))],
-    ids=["upload", "camera", "drawing"],
+    [
+        (("upload",), ()),
+        (("upload", "camera", "paste"), ()),
+        (("draw", "upload"), ("centre",)),
+        (("upload", "camera", "paste"), ("threads",)),
+    ],
+    ids=["upload", "camera", "drawing", "threads"],
 )
 def test_the_scripts_that_a_demo_page_loads_are_at_most_12_kilobytes(
     fresh: Assets, inputs: tuple[str, ...], features: tuple[str, ...]
@@ -54,6 +59,10 @@ def test_the_scripts_that_a_demo_page_loads_are_at_most_12_kilobytes(
     size = gzipped(fresh.page(inputs).data) + gzipped(fresh.worker(features).data)
 
     assert size <= 12_000
+
+
+def test_the_script_of_threads_is_at_most_1_kilobyte(fresh: Assets) -> None:
+    assert gzipped(fresh.helper.data) <= KILOBYTE
 
 
 @pytest.mark.parametrize("language", ["en", "de"])

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three convolutions and a pool, each large enough to be shared."""
     rng = np.random.default_rng(0)
-    feeds = {"x": rng.standard_normal((1, 8, 48, 48), dtype=np.float32)}
+    feeds = {"x": rng.standard_normal((1, 8, 96, 96), dtype=np.float32)}
     weights = {
         "a": rng.standard_normal((32, 8, 3, 3), dtype=np.float32),
         "b": rng.standard_normal((32, 1, 3, 3), dtype=np.float32),

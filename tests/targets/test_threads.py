@@ -29,6 +29,7 @@ def fine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cuts, "FEWEST_OPERATIONS", 1)
     monkeypatch.setattr(cuts, "PART_OPERATIONS", 1)
     monkeypatch.setattr("edgesite.targets.wasm.threads.FEWEST_OPERATIONS", 1)
+    monkeypatch.setattr("edgesite.targets.wasm.module.FEWEST_TOGETHER", 1)
 
 
 def schedule_of(model: object) -> Schedule:
@@ -170,7 +171,7 @@ def test_what_is_done_at_once_is_not_shared(rng: np.random.Generator) -> None:
 
 
 def test_nothing_is_made_for_threads_unless_wanted(rng: np.random.Generator) -> None:
-    model, _ = conv(rng, (1, 16, 32, 32), (32, 16, 3, 3))
+    model, _ = conv(rng, (1, 16, 96, 96), (24, 16, 3, 3))
 
     assert edgesite.compile(model, threads="off").manifest.threads is None
     assert edgesite.compile(model).manifest.threads is not None
@@ -186,13 +187,13 @@ def test_a_step_has_no_more_parts_than_its_ticket_can_count(rng: np.random.Gener
 
 
 def test_a_shared_model_is_the_same_every_time(rng: np.random.Generator) -> None:
-    model, _ = conv(rng, (1, 16, 40, 40), (24, 16, 3, 3))
+    model, _ = conv(rng, (1, 16, 96, 96), (24, 16, 3, 3))
 
     assert edgesite.compile(model).files() == edgesite.compile(model).files()
 
 
 def test_a_saved_model_keeps_what_threads_run(tmp_path, rng: np.random.Generator) -> None:
-    model, feeds = conv(rng, (1, 16, 40, 40), (24, 16, 3, 3))
+    model, feeds = conv(rng, (1, 16, 96, 96), (24, 16, 3, 3))
     compiled = edgesite.compile(model)
     compiled.save(tmp_path / "m")
 
@@ -203,7 +204,7 @@ def test_a_saved_model_keeps_what_threads_run(tmp_path, rng: np.random.Generator
 
 
 def test_helpers_go_home_when_a_model_is_forgotten(rng: np.random.Generator) -> None:
-    model, feeds = conv(rng, (1, 16, 40, 40), (24, 16, 3, 3))
+    model, feeds = conv(rng, (1, 16, 96, 96), (24, 16, 3, 3))
     before = set(threading.enumerate())
     compiled = edgesite.compile(model)
     compiled.run(feeds, threads=4)
@@ -220,8 +221,8 @@ def test_helpers_go_home_when_a_model_is_forgotten(rng: np.random.Generator) -> 
 
 def test_state_and_sizes_are_those_of_one_thread(rng: np.random.Generator) -> None:
     given = {
-        "x": rng.standard_normal((64, 64), dtype=np.float32),
-        "h": np.zeros((64, 64), np.float32),
+        "x": rng.standard_normal((192, 192), dtype=np.float32),
+        "h": np.zeros((192, 192), np.float32),
     }
     nodes = [
         helper.make_node("MatMul", ["x", "h"], ["m"]),

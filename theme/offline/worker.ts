@@ -7,7 +7,7 @@
  * open, at the latest when the visitor goes to a page.
  */
 
-export {};
+import { isolated } from "./isolated";
 
 /** First digits of SHA-256, by path below the scope; the build puts the table in its place. */
 declare const __EDGESITE_FILES__: Readonly<Record<string, string>>;
@@ -91,7 +91,9 @@ worker.addEventListener("fetch", (event) => {
   const path = url.slice(scope.length).replace(/[?#].*/, "").replace(/(^|\/)$/, "$1index.html");
   if (method === "GET" && url.startsWith(scope) && Object.hasOwn(files, path)) {
     const answered = answer(event.request, path);
-    event.respondWith(answered);
+    event.respondWith(
+      WITH_ISOLATE ? answered.then((response) => isolated(event.request, response)) : answered,
+    );
     event.waitUntil(answered.then(() => keeping));
   }
 });

@@ -1,3 +1,4 @@
+/// <reference path="./switches.d.ts" />
 /**
  * A compiled model in this very thread: fetch, instantiate, warm up, run.
  *
@@ -23,8 +24,8 @@ export interface Engine {
   readonly target: Target;
   /** Where the weights lie; a run leaves them alone. */
   readonly weights: Uint8Array;
-  /** How many share the work. */
-  readonly threads: number;
+  /** How many share the work; left out where there can be no others. */
+  readonly threads?: number;
   /** Inputs in ONNX's row-major layout; the outputs are fresh arrays. */
   run(feeds: Readonly<Tensors>): Tensors;
   /** Make the next run the first one again. */
@@ -180,8 +181,8 @@ export async function start(
   const relaxed = hasRelaxedSimd();
   const target = wanted ?? (relaxed ? "relaxed" : "simd");
   const { modules, weights, memory_pages, threads } = manifest;
-  const shared = gather ? threads : null;
-  const code = (shared?.modules ?? modules)[target];
+  const shared = WITH_THREADS && gather ? threads : null;
+  const code = (WITH_THREADS && shared ? shared.modules : modules)[target];
   if (!code) throw new Error(`target "${target}": unknown; give "simd" or "relaxed"`);
   let loaded = 0;
 
@@ -212,8 +213,10 @@ export async function start(
   ]);
   const bytes = new Uint8Array(code.size_bytes);
   await named(code.file, fill(codeFile, code.size_bytes, bytes));
-  const crew = shared && (await gather!(bytes, memory_pages, shared.pages));
-  const exports = crew?.exports ?? (await named(code.file, instantiate(bytes, memory_pages)));
+  const crew = WITH_THREADS && shared ? await gather!(bytes, memory_pages, shared.pages) : null;
+  const exports = WITH_THREADS && crew
+    ? crew.exports
+    : await named(code.file, instantiate(bytes, memory_pages));
 
   const view = ({ offset, size_bytes }: Pick<TensorPlace, "offset" | "size_bytes">) =>
     new Uint8Array(exports.memory.buffer as ArrayBuffer, offset, size_bytes);
@@ -232,5 +235,6 @@ export async function start(
   exports.init();
   const reset = (): void => exports.reset?.();
   const run = prepareRun(exports, manifest);
-  return { target, weights: whole, threads: crew?.threads ?? 1, run, reset };
+  const engine = { target, weights: whole, run, reset };
+  return WITH_THREADS ? { ...engine, threads: crew?.threads ?? 1 } : engine;
 }

@@ -161,7 +161,7 @@ async function begin(
     made[at] = speaking(await another(at), bindings[at]!);
   return {
     target: first.target,
-    threads: first.threads,
+    threads: first.threads ?? 1,
     ...(WITH_PICTURES && { predict: answering(first, WITH_SIZES ? another : undefined) }),
     // At once where it can be, for the caller may change the feeds afterwards.
     run(feeds) {

@@ -89,6 +89,8 @@ export interface PageData {
   readonly frame: string | null;
   /** The script that others embed demos with. */
   readonly embed: string | null;
+  /** The script of other threads, where the model has something for them. */
+  readonly helper?: string | null;
   /** What its scripts say; of the ways to give a picture, what those switched on say. */
   readonly words: Words;
   readonly input: ImageInput;
@@ -144,6 +146,8 @@ export interface Prediction {
   /** Milliseconds. */
   readonly ms: { readonly decode: number; readonly prepare: number; readonly run: number };
   readonly target: Target;
+  /** How many have shared the work, where there can be several. */
+  readonly threads: number | undefined;
 }
 
 /** What the methods of Predictor of the same names ask the worker for. */

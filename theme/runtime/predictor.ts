@@ -8,14 +8,14 @@ export function createPredictor(
   page: PageData, onProgress: Progress,
   worker = new Worker(page.worker, { type: "module" }) as WorkerPort,
 ): Predictor {
-  const { manifest, input, output, activation, words: { picture, stage } } = page;
+  const { picture, stage } = page.words;
   const remote = connect(
     worker,
     ([loaded, total]) => onProgress(loaded, total),
     () => stage.stopped,
   );
   const base = new URL(page.base, location.href).href;
-  const ready = remote.ask<Ready>({ manifest, base, input, output, activation, words: { picture } });
+  const ready = remote.ask<Ready>({ ...page, base, words: { picture } });
   ready.catch(() => {}); // predict() rejects for the same reason.
   const ask = <T>(request: Request): Promise<T> => remote.ask(request);
   return {

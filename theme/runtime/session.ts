@@ -15,6 +15,8 @@ export interface Setup extends Omit<Classification, "labels"> {
   readonly manifest: Manifest;
   /** Absolute. */
   readonly base: string;
+  /** Seen from base: the script of other threads, where the model has something for them. */
+  readonly helper?: string | null;
   readonly words: Pick<Words, "picture">;
 }
 
@@ -47,6 +49,7 @@ function replyWith(
       statistics: statisticsOf(last.fed),
       ms: { decode: decoded - begin, prepare: prepared - decoded, run: done - prepared },
       target: engine.target,
+      threads: engine.threads,
     };
   }
 

@@ -2,8 +2,21 @@
 
 import { start } from "./engine";
 import type { Port } from "./remote";
-import { serveSession } from "./session";
+import { serveSession, type Opened } from "./session";
 
-serveSession(globalThis as unknown as Port, ({ manifest, base }, onProgress, known) =>
-  start(manifest, base, undefined, onProgress, known),
-);
+const alone: Opened = ({ manifest, base }, onProgress, known) =>
+  start(manifest, base, undefined, onProgress, known);
+
+/** The model, whose work is shared with other threads where there can be any. */
+const shared: Opened = async (setup, onProgress, known) => {
+  const { manifest, base, helper } = setup;
+  try {
+    if (!helper || !globalThis.crossOriginIsolated) throw new Error("no threads");
+    const { gatherer } = await import(new URL(helper, base).href);
+    return await start(manifest, base, undefined, onProgress, known, await gatherer());
+  } catch {
+    return alone(setup, onProgress, known);
+  }
+};
+
+serveSession(globalThis as unknown as Port, WITH_THREADS ? shared : alone);

@@ -11,7 +11,7 @@ const MEMORY = 60;
 const history: number[] = [];
 
 /** Show how long the answer took, and which module gave it. @param shown milliseconds */
-export function showTimes(page: PageData, { ms, target }: Prediction, shown: number): void {
+export function showTimes(page: PageData, { ms, target, threads }: Prediction, shown: number): void {
   const { decode, prepare, run } = ms;
   const times = { decode, prepare, run, show: shown, total: decode + prepare + run + shown };
   for (const [part, time] of Object.entries(times)) {
@@ -19,6 +19,7 @@ export function showTimes(page: PageData, { ms, target }: Prediction, shown: num
   }
   write(element("latency"), milliseconds(run));
   write(element("target"), target);
+  if (threads! > 1) write(element("threads"), fill(words.stage.threads, { threads: threads! }));
   showHistory(run);
   const { bytes } = page;
   for (const form of ["raw", "gzip"] as const) {

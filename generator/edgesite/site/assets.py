@@ -137,9 +137,23 @@ class Assets:
         return self._needed("offline")
 
     @property
-    def service_worker(self) -> Asset:
-        """The service worker that keeps a site's files, without its table of them."""
-        return self._needed("sw")
+    def isolate(self) -> Asset:
+        """The script by which pages become isolated."""
+        return self._needed("isolate")
+
+    @property
+    def helper(self) -> Asset:
+        """The script of other threads."""
+        return self._needed("helper")
+
+    def service_worker(self, *, isolate: bool) -> Asset:
+        """Give the service worker that keeps a site's files, without its table of them."""
+        return self._needed("sw", ("isolate",) if isolate else ())
+
+    @property
+    def isolating(self) -> Asset:
+        """The service worker that does nothing but isolate pages."""
+        return self._needed("isolating")
 
     @property
     def farewell(self) -> Asset:

@@ -267,6 +267,8 @@ def check(
     # An author who goes on editing must not be shown what a service worker has kept.
     keeps = memory is None and offline is None
     info = site.info if keeps else replace(site.info, offline=False)
+    if offline is False:
+        info = replace(info, isolate=False)
     frame = frame_of(site, info, cache, problems, store)
     found = {} if memory is None else memory.within(frame)
     looked_at = digests_of_demos(digests or {})

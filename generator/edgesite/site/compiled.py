@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from edgesite import CompiledModel
+    from edgesite.compiler import Threads
     from edgesite.site.calibration import Feeds
     from edgesite.site.config import Shape
     from edgesite.site.source import DemoSource
@@ -69,12 +70,15 @@ class Compiled:
         return replace(model, plain=self.plain.files[self.plain.manifest.weights.file])
 
 
-def compiled(demo: DemoSource, cache: Cache) -> Compiled:
+def compiled(demo: DemoSource, cache: Cache, *, threads: bool = False) -> Compiled:
     """Compile a demo's model, unless the cache has it, and store its weights as demo.yaml says.
 
+    threads: whether there are modules for threads where demo.yaml does not say.
     Raises what the compiler raises, with the place in demo.yaml in front.
     """
-    plain, form = _plain(demo, cache), demo.config.weights
+    own = demo.config.threads
+    wanted: Threads = "auto" if (threads if own is None else own) else "off"
+    plain, form = _plain(demo, cache, wanted), demo.config.weights
     how = fit(demo, plain.manifest, Problems())
     if form == "float32" or how is None:  # which is reported where it is used
         return plain
@@ -88,12 +92,17 @@ def compiled(demo: DemoSource, cache: Cache) -> Compiled:
         [demo.config.tolerance, demo.config.agreement],
         [version("wasmtime"), version("pillow")],
     )
-    found = _kept_or_made(demo, cache, key, form, lambda: tried.inputs(how))
+    found = _kept_or_made(demo, cache, key, wanted, form, lambda: tried.inputs(how))
     return replace(found, plain=plain)
 
 
 def _kept_or_made(
-    demo: DemoSource, cache: Cache, key: str, weights: Weights, inputs: Callable[[], list[Feeds]]
+    demo: DemoSource,
+    cache: Cache,
+    key: str,
+    threads: Threads,
+    weights: Weights,
+    inputs: Callable[[], list[Feeds]],
 ) -> Compiled:
     """A compiled model from the cache, or made; `inputs` are what forms of weights are tried on."""
     files = cache.fetch(key)
@@ -105,7 +114,7 @@ def _kept_or_made(
             demo.model,
             shapes_of(demo),
             state=config.state,
-            threads="off",
+            threads=threads,
             weights=weights,
             calibration=inputs() or None,
             limits=limited(config.tolerance, config.agreement),
@@ -117,7 +126,7 @@ def _kept_or_made(
     return Compiled(key, files, cache.path(key), cached=False, fresh=model)
 
 
-def _plain(demo: DemoSource, cache: Cache) -> Compiled:
+def _plain(demo: DemoSource, cache: Cache, threads: Threads) -> Compiled:
     """The model with float32 weights."""
     try:
         data = demo.model.read_bytes()
@@ -134,8 +143,9 @@ def _plain(demo: DemoSource, cache: Cache) -> Compiled:
         demo.config.input.name,
         demo.config.input.shape,
         demo.config.state,
+        threads,
     )
-    return _kept_or_made(demo, cache, key, "float32", list)
+    return _kept_or_made(demo, cache, key, threads, "float32", list)
 
 
 def placed(demo: DemoSource, error: EdgesiteError) -> EdgesiteError:

@@ -366,6 +366,10 @@ class DemoConfig(Block):
     state: dict[str, str] = {}
     """Outputs that are inputs of the next run: {output: input}. Kept by the model, first zero."""
 
+    threads: Literal["auto", False] | None = None
+    """Whether the page has modules for threads, for browsers that let it use them. auto where the
+    site has `isolate: true`, else false; set it where the host sends the headers itself."""
+
     budget: Budget = Budget()
     """What the demo may cost a visitor."""
 
@@ -429,6 +433,10 @@ class SiteConfig(Block):
     offline: Literal[False, True, "full"] = False
     """true: pages that were visited open without a network; full: all of them, after one visit.
     Visitors may then install the site, too."""
+
+    isolate: bool = False
+    """Whether a service worker sends the headers (COOP, COEP) that threads need, which hosts such
+    as GitHub Pages do not; demos then share their work between threads."""
 
     footer: str | None = None
     """Markdown under every page."""

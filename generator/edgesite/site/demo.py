@@ -147,5 +147,8 @@ class SiteInfo:
     look: str = "plain"
     """One of LOOKS."""
 
+    isolate: bool = False
+    """Whether a service worker sends the headers that threads need."""
+
     sanitize: bool = False
     """Whether the words, those of demos too, are rid of what could run."""

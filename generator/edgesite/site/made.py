@@ -124,7 +124,10 @@ def _made(frame: Frame, folder: Path, cache: Cache, begun: Callable[[str, str], 
     finished = None
     with problems.gathered():
         source = load_demo(folder, problems)
-        finished = source and finish(source, cache, problems, lambda stage: begun(name, stage))
+        threads = frame.info.isolate
+        finished = source and finish(
+            source, cache, problems, lambda stage: begun(name, stage), threads=threads
+        )
     problems.raise_any()
     assert source  # else there was a problem
     assert finished

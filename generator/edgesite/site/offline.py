@@ -36,7 +36,7 @@ _NEVER = ("404.html", *LISTINGS)
 def offline_files(files: Pieces, site: SiteInfo, assets: Assets) -> dict[str, bytes]:
     """Make what is added to a site's files, by path."""
     if not site.offline:
-        return {WORKER: assets.farewell.data}
+        return {WORKER: (assets.isolating if site.isolate else assets.farewell).data}
     added = {MANIFEST: _manifest(site), **_icons(site)}
     everything = files | added
     table = {
@@ -44,7 +44,7 @@ def offline_files(files: Pieces, site: SiteInfo, assets: Assets) -> dict[str, by
     }
     full = site.offline == "full"
     shell = [path for path in table if full or not _LATER.fullmatch(path)]
-    worker = assets.service_worker.data.decode()
+    worker = assets.service_worker(isolate=site.isolate).data.decode()
     for name, value in (("__EDGESITE_FILES__", table), ("__EDGESITE_SHELL__", shell)):
         worker = worker.replace(name, json.dumps(value, separators=(",", ":")))
     return {**added, WORKER: worker.encode()}

@@ -52,7 +52,11 @@ class Receipt:
 
     @classmethod
     def of(
-        cls, demo: DemoPage, script: Asset, worker: Asset, cache: Cache | None = None
+        cls,
+        demo: DemoPage,
+        script: Asset,
+        worker: Asset,
+        cache: Cache | None = None,
     ) -> Receipt:
         """Measure the files of a demo and the scripts of its page."""
         modules = demo.manifest["modules"]

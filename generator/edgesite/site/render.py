@@ -187,6 +187,7 @@ class _Renderer:
         """Add a demo's page and all files below it; its sizes are returned."""
         script = self.assets.page(demo.inputs_enabled)
         worker = self.assets.worker(_features(demo))
+        helper = self.assets.helper if demo.manifest.get("threads") else None
         receipt = Receipt.of(demo, script, worker, self.workshop.cache)
         facts = demo_facts(demo, receipt, self.language.figures)
         first = demo.examples[0].answers if demo.examples else ()
@@ -213,19 +214,20 @@ class _Renderer:
             first_bars=bars(demo, first, self.language),
             pixels=_pixels(demo.input, self.language),
             words=self.workshop.words(demo.body_markdown, f"{demo.slug}/", demo.attachments, facts),
-            data=page_data(demo, self._scripts(worker), receipt, self.language),
+            data=page_data(demo, self._scripts(worker, helper), receipt, self.language),
             card=self._card(demo),
             policy=policy(WITH_LINKS if "url" in demo.inputs_enabled else {}),
         )
         return receipt
 
-    def _scripts(self, worker: Asset) -> dict[str, str]:
+    def _scripts(self, worker: Asset, helper: Asset | None) -> dict[str, str]:
         """Add what a demo page's script may load, and give the addresses by their use."""
         assets = {
             "worker": worker,
             "shared": self.assets.shared,
             "tools": self.assets.tools,
             "frame": self.assets.frame,
+            **({"helper": helper} if helper else {}),
         }
         addresses = {use: f"../assets/{self._asset(asset)}" for use, asset in assets.items()}
         return {**addresses, "embed": f"../{EMBED}"}
@@ -320,6 +322,7 @@ class _Renderer:
             "icon": "data:image/svg+xml;base64," + base64.b64encode(_ICON.encode()).decode(),
             "root": "../" * depth,
             "offline": self.site.offline and self._asset(self.assets.offline),
+            "isolate": self.site.isolate and self._asset(self.assets.isolate),
             "keep": "" if self.site.offline == "full" else url or "assets/",
             "canonical": self.site.site_url and self.site.site_url + url,
         }
@@ -343,7 +346,11 @@ class _Renderer:
 
 def _features(demo: DemoPage) -> tuple[str, ...]:
     """What the worker of a demo must be able to do beyond the usual."""
-    wanted = {"centre": demo.input.centre is not None, "sizes": bool(demo.input.others)}
+    wanted = {
+        "centre": demo.input.centre is not None,
+        "sizes": bool(demo.input.others),
+        "threads": bool(demo.manifest.get("threads")),
+    }
     return tuple(name for name, is_wanted in wanted.items() if is_wanted)
 
 

@@ -77,7 +77,7 @@ class _Inline:
         for example in page["examples"]:
             example |= {name: self._url(example[name]) for name in ("url", "seen")}
         page |= {name: self._url(page[name]) for name in ("worker", "tools", "frame")}
-        page |= {"shared": None, "embed": None}
+        page |= {"shared": None, "embed": None, "helper": None}
         return json.dumps(page, ensure_ascii=False).replace("<", r"\u003c")
 
     def attribute(self, found: re.Match[str]) -> str:

@@ -183,6 +183,7 @@ def _load_info(root: Path, problems: Problems) -> tuple[SiteInfo, tuple[Article,
         offline=config.offline,
         body_markdown=body,
         attachments=files,
+        isolate=config.isolate,
         sanitize=config.sanitize,
     )
     return info, articles, config.store

@@ -42,10 +42,15 @@ class Finished:
     verdicts: tuple[Verdict, ...]
 
 
-def finish(demo: DemoSource, cache: Cache, problems: Problems, begun: Begun) -> Finished | None:
-    """Compile a demo and compare it; None where it does not fit its model, which is noted."""
+def finish(
+    demo: DemoSource, cache: Cache, problems: Problems, begun: Begun, *, threads: bool = False
+) -> Finished | None:
+    """Compile a demo and compare it; None where it does not fit its model, which is noted.
+
+    threads: whether there are modules for threads where demo.yaml does not say.
+    """
     begun("compile")
-    model = compiled(demo, cache)
+    model = compiled(demo, cache, threads=threads)
     how = fit(demo, model.manifest, problems)
     if how is None:
         return None

@@ -13,7 +13,7 @@ from edgesite.targets.wasm.kernels import Kernel, Step
 from edgesite.targets.wasm.mathematics import Mathematics
 from edgesite.targets.wasm.rounds import AnyStep, Rounds, calls
 from edgesite.targets.wasm.scalars import Scalars
-from edgesite.targets.wasm.threads import Own, Shared, Team, flat, shared
+from edgesite.targets.wasm.threads import FEWEST_TOGETHER, Own, Shared, Team, flat, shared
 from edgesite.targets.wasm.unpack import Unpacking, add_decode
 from edgesite.wasm import I32, Function, Module
 from edgesite.wasm import Value as Wasm
@@ -84,11 +84,11 @@ def build_shared_module(
 ) -> tuple[Module, int] | None:
     """The same for threads that share the work, and the pages that each needs of its own.
 
-    None where there is nothing to share. The memory is the host's: that of `placement`, behind
+    None where there is too little to share. The memory is the host's: that of `placement`, behind
     it the threads' own pages.
     """
     once, always = shared(preparation), shared(steps)
-    if not any(isinstance(step, Shared) for step in always):
+    if sum(s.operations for s in always if isinstance(s, Shared)) < FEWEST_TOGETHER:
         return None
     together = [step for step in (*once, *always) if isinstance(step, Shared)]
     module = Module()

@@ -47,6 +47,9 @@ PATIENCE = 20_000
 MOST_THREADS = 8
 """More do not pay: they wait for the same memory."""
 
+FEWEST_TOGETHER = 10_000_000
+"""Operations of a run that are shared; a shorter run is over before helpers are awake."""
+
 FEWEST_BLOCKS = 6
 """Fewer blocks of a result leave some threads without one; their calls are cut instead."""
 
@@ -71,6 +74,11 @@ class Shared:
                 own |= dict.fromkeys([*step.scratch, *(v for v in step.reads if v in written)])
                 written.update(step.writes)
         return tuple(own)
+
+    @property
+    def operations(self) -> float:
+        """The arithmetic of all parts, about."""
+        return sum(operations(step) for calls in self.parts for step in calls)
 
 
 def shared(steps: Iterable[AnyStep]) -> list[AnyStep | Shared]:

@@ -1,0 +1,18 @@
+/** The service worker of a site that is isolated, but not kept for use without a network. */
+
+import { isolated } from "./isolated";
+
+const worker = self as unknown as ServiceWorkerGlobalScope;
+
+worker.addEventListener("install", () => void worker.skipWaiting());
+
+worker.addEventListener("activate", (event) => {
+  const gone = caches.delete(`edgesite ${worker.registration.scope}`); // An earlier build's.
+  event.waitUntil(gone.then(() => worker.clients.claim()));
+});
+
+worker.addEventListener("fetch", (event) => {
+  const { request } = event;
+  if (request.destination !== "document" && request.destination !== "worker") return;
+  event.respondWith(fetch(request).then((response) => isolated(request, response)));
+});
