@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from edgesite.errors import EdgesiteError
+from edgesite.site import pictures
 from edgesite.site.config import DemoConfig
 from edgesite.site.document import parse_document
 from edgesite.site.pictures import Picture, load_pictures
@@ -33,9 +34,9 @@ def load(folder: Path, name: str, data: bytes) -> Picture:
     document = parse_document(folder / "demo.yaml", text)
     problems = Problems()
     config = validated(document, DemoConfig)
-    pictures = load_pictures(folder, config, document, ["a"], problems)
+    found = load_pictures(folder, config, document, ["a"], problems)
     problems.raise_any()
-    return pictures[0]
+    return found[0]
 
 
 @pytest.mark.parametrize(
@@ -82,3 +83,18 @@ def test_the_size_is_that_of_the_upright_picture(tmp_path: Path) -> None:
 def test_what_is_no_sound_picture_is_refused(tmp_path: Path, data: bytes, message: str) -> None:
     with pytest.raises(EdgesiteError, match=message):
         load(tmp_path, "a.png", data)
+
+
+def test_a_picture_is_decoded_again_only_when_it_has_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = load(tmp_path, "a.png", encoded("PNG"))
+    other = load(tmp_path, "a.png", encoded("PNG", (40, 30)))
+
+    def refuse(path: Path) -> None:
+        raise AssertionError(f"{path} is decoded again")
+
+    monkeypatch.setattr(pictures, "open_image", refuse)
+
+    assert load(tmp_path, "a.png", encoded("PNG")) == first
+    assert (other.width, other.height) == (40, 30)

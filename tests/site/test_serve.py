@@ -11,6 +11,7 @@ import pytest
 import edgesite
 from edgesite.site import serve as serve_module
 from edgesite.site import source
+from edgesite.site.cache import Cache
 from edgesite.site.scaffold import new_site
 from edgesite.site.serve import LiveSite, said
 from edgesite.site.serve_problems import problems_of
@@ -19,7 +20,7 @@ from tests.site.models import classifier
 from tests.sites import contents, edit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 
 @pytest.fixture
@@ -39,6 +40,28 @@ def test_a_page_carries_the_script_before_its_own(live: LiveSite) -> None:
     assert (is_there, name) == (True, "colours/index.html")
     assert page.index(b"/_edgesite/live.js") < page.index(b"assets/page-")
     assert live.answer("_edgesite/live.js")[2]
+
+
+def test_an_edit_of_the_style_bundles_nothing_else_again(
+    live: LiveSite, site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    style = site / "theme" / "styles" / "words.css"
+    style.parent.mkdir(parents=True)
+    style.write_text(".words { margin: 1px }")
+    live.rebuild([style])
+    asked: list[str] = []
+    kept = Cache.kept
+
+    def watched(self: Cache, key: str, make: Callable[[], Mapping[str, bytes]]) -> object:
+        made = kept(self, key, make)
+        asked.extend(name for name in made if name == "bundle")
+        return made
+
+    monkeypatch.setattr(Cache, "kept", watched)
+    edit(style, "1px", "2px")
+
+    assert live.rebuild([style]).pages > 1
+    assert asked == ["bundle"]
 
 
 def test_without_watching_pages_are_those_of_a_build(site: Path) -> None:

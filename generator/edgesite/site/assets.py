@@ -15,8 +15,8 @@ import re
 import shutil
 import subprocess
 import tempfile
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -277,7 +277,7 @@ class _Fresh:
     esbuild: Path
     theme: Path
     override: Path | None
-    cache: Cache | None = None
+    cache: Cache | None = field(default=None, compare=False)
 
     def __str__(self) -> str:
         return str(self.override or self.theme)
@@ -294,10 +294,9 @@ class _Fresh:
         defines = [f"--define:WITH_{key.upper()}={str(key in on).lower()}" for key in known]
         command = [entry["source"], *table["options"], *entry.get("options", ()), *defines]
         if self.cache is None:
-            return file, self._made(command)
+            return file, self.made(command)
         key = key_of("bundle", command, self._program, self._sources[entry["suffix"] == ".css"])
-        made = self.cache.kept(key, lambda: {"bundle": self._made(command)})
-        return file, made["bundle"]
+        return file, _kept(self, key, tuple(command))
 
     @property
     def stamp(self) -> str:
@@ -305,12 +304,11 @@ class _Fresh:
         table = self._file("bundle.json").read_bytes()
         return key_of(self._program, table, self._sources[True], self._sources[False])
 
-    @cached_property
+    @property
     def _program(self) -> list[str | int]:
-        """What tells one version of esbuild from another, the same on every machine."""
         program = self.esbuild.resolve()
-        with program.open("rb") as file:  # whose beginning has the hash of the build
-            return [program.stat().st_size, digest(file.read(1 << 16))]
+        found = program.stat()
+        return [found.st_size, _beginning(program, found.st_mtime_ns)]
 
     @property
     def _folders(self) -> list[Path]:
@@ -337,7 +335,8 @@ class _Fresh:
             hashes[path.suffix == ".css"][name] = digest(path.read_bytes())
         return hashes
 
-    def _made(self, command: Sequence[str]) -> bytes:
+    def made(self, command: Sequence[str]) -> bytes:
+        """Run esbuild on the theme, with the site's own files in the place of others."""
         if self.override is None:
             return self._run(self.theme, command)
         own = command[0].partition("/")[0]
@@ -365,3 +364,17 @@ class _Fresh:
         # esbuild counts columns from 0, editors from 1.
         where = shown(self._file(name)) + (f":{line}:{int(column) + 1}" if column else "")
         return BuildError(f"{where}: esbuild refuses it: {what}; correct it")
+
+
+@lru_cache(maxsize=2)
+def _beginning(program: Path, changed_ns: int) -> str:  # noqa: ARG001
+    """What tells one version of esbuild from another, the same on every machine."""
+    with program.open("rb") as file:  # whose beginning has the hash of the build
+        return digest(file.read(1 << 16))
+
+
+@lru_cache(maxsize=64)
+def _kept(source: _Fresh, key: str, command: tuple[str, ...]) -> bytes:
+    """A bundle from the cache, which a process reads once, or made."""
+    assert source.cache  # or there would be no key
+    return source.cache.kept(key, lambda: {"bundle": source.made(command)})["bundle"]

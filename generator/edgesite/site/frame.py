@@ -39,6 +39,7 @@ class Frame:
     articles: tuple[Article, ...] = field(compare=False)
     language: Language = field(compare=False)
     templates: Templates = field(compare=False)
+    assets: Assets = field(compare=False)
     cache_folder: Path = field(compare=False)
     store: str | None = field(compare=False)
     """Where other machines keep what is costly."""
@@ -51,6 +52,7 @@ class Frame:
         """
         theme, templates = site.theme, load_templates(site.theme)
         language = find_language(info.language, theme)
+        assets = Assets.load(theme, Cache(cache.folder))
         key = key_of(
             "frame",
             page_tools(),
@@ -58,7 +60,7 @@ class Frame:
             repr(site.articles),
             language.table,
             [(name, text) for name, _, text in templates],
-            Assets.load(theme, cache).stamp,
+            assets.stamp,
         )
         return cls(
             key,
@@ -69,6 +71,7 @@ class Frame:
             site.articles,
             language,
             templates,
+            assets,
             cache.folder,
             store,
         )

@@ -9,9 +9,10 @@ It has one of these functions or both:
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
-from functools import partial
-from importlib.metadata import entry_points
+from functools import lru_cache, partial
+from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any
 
 from edgesite.errors import BuildError
@@ -24,7 +25,13 @@ GROUP = "edgesite.hooks"
 
 def has_hooks() -> bool:
     """Whether any package has some."""
-    return bool(entry_points(group=GROUP))
+    return bool(_entries(tuple(sys.path)))
+
+
+@lru_cache(maxsize=1)
+def _entries(path: tuple[str, ...]) -> tuple[EntryPoint, ...]:  # noqa: ARG001
+    """What the packages on the path name, looked up once, as that takes as long as a page."""
+    return tuple(sorted(entry_points(group=GROUP), key=lambda entry: entry.name))
 
 
 @dataclass(frozen=True)
@@ -37,7 +44,7 @@ class Hooks:
     @classmethod
     def installed(cls) -> Hooks:
         """Load them; BuildError names the one that cannot be."""
-        entries = sorted(entry_points(group=GROUP), key=lambda entry: entry.name)
+        entries = _entries(tuple(sys.path))
         return cls(tuple((entry.name, _tried(entry.name, "load", entry.load)) for entry in entries))
 
     def before(self, path: str, context: dict[str, object]) -> None:

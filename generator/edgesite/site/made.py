@@ -152,14 +152,13 @@ def _made(frame: Frame, folder: Path, cache: Cache, begun: Callable[[str, str], 
 @lru_cache(maxsize=1)
 def workshop(frame: Frame) -> Workshop:
     """What pages are made with; scripts and styles are read once by a process."""
-    from edgesite.site.assets import Assets
     from edgesite.site.facts import site_facts
     from edgesite.site.hooks import Hooks
     from edgesite.site.render import Workshop
 
     return Workshop(
         site=frame.info,
-        assets=Assets.load(frame.theme, frame.cache),
+        assets=frame.assets,
         templates=frame.templates,
         language=frame.language,
         facts=site_facts(frame.info, frame.demos, frame.language.figures),

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from PIL import Image
 
 from edgesite.errors import BuildError, EdgesiteError
+from edgesite.site.cache import digest
 from edgesite.site.paths import files_below, shipped_name
 from edgesite.site.wording import shown, suggestion
 from edgesite.tasks.images import open_image
@@ -87,12 +89,30 @@ def load_pictures(
 
 
 def _load(path: Path, entry: ExampleEntry, number: int, name: str) -> Picture:
-    """Read and decode a picture; BuildError says what is wrong with it."""
+    """Read a picture and see that it can be decoded; BuildError says what is wrong with it."""
     data = path.read_bytes()
     if data.startswith(b"version https://git-lfs"):
         raise BuildError(
             f"{shown(path)}: is a Git LFS pointer, not the picture; fetch it with `git lfs pull`"
         )
+    media_type, width, height = _facts(path, digest(data))
+    return Picture(
+        name=name,
+        caption=entry.caption or _caption_of(path.stem),
+        path=path,
+        data=data,
+        media_type=media_type,
+        width=width,
+        height=height,
+        expected=entry.label,
+        wanted=entry.expected,
+        entry=number,
+    )
+
+
+@lru_cache(maxsize=256)
+def _facts(path: Path, hashed: str) -> tuple[str, int, int]:  # noqa: ARG001
+    """Media type, width and height of a picture that can be decoded; hashed: its content's."""
     try:
         upright = open_image(path)
         media_type = _media_type(path)
@@ -106,18 +126,7 @@ def _load(path: Path, entry: ExampleEntry, number: int, name: str) -> Picture:
         raise BuildError(
             f"{shown(path)}: browsers do not show pictures of this format; save it as PNG or JPEG"
         )
-    return Picture(
-        name=name,
-        caption=entry.caption or _caption_of(path.stem),
-        path=path,
-        data=data,
-        media_type=media_type,
-        width=upright.width,
-        height=upright.height,
-        expected=entry.label,
-        wanted=entry.expected,
-        entry=number,
-    )
+    return media_type, upright.width, upright.height
 
 
 def _media_type(path: Path) -> str | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
 from markdown import Markdown
@@ -52,6 +52,11 @@ _SETTINGS: dict[str, dict[str, object]] = {
 }
 
 
+@cache
+def _english() -> Language:
+    return find_language(ENGLISH)
+
+
 @dataclass(frozen=True)
 class Setting:
     """What a text is rendered with."""
@@ -59,7 +64,7 @@ class Setting:
     facts: Mapping[str, str] = field(default_factory=dict)
     """What {{ name }} stands for."""
 
-    language: Language = field(default_factory=lambda: find_language(ENGLISH))
+    language: Language = field(default_factory=_english)
     pictures: Mapping[str, Copies] = field(default_factory=dict)
     """Those beside the text, by name."""
 
