@@ -9,6 +9,7 @@ browser has the result; the browser's own share is in it.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import statistics
 import subprocess
@@ -99,7 +100,9 @@ def measure(page: Page, demo: Path, style: Path, times: int) -> None:
         lines = labels.splitlines()
         text = page.locator("#answer tbody th").first.inner_text().split("~")[0]
         lines = [f"{text}~{n}" if line == text else line for line in lines]
-        (demo / "demo.yaml").write_text(config.replace(f"label: {text}}}", f"label: {text}~{n}}}"))
+        # Examples name their label, and the one that is expected.
+        named = re.sub(rf"\b(label|expected): {text}\b", rf"\1: {text}~{n}", config)
+        (demo / "demo.yaml").write_text(named)
         (demo / "labels.txt").write_text("\n".join(lines))
         return _LABEL.format(f"{text}~{n}")
 
