@@ -2,7 +2,8 @@
 //
 // bundle.json says what is bundled and how; generator/edgesite/site/assets.py reads it too. An
 // entry with switches is bundled once for each set of them: a switch named "upload" is the
-// constant WITH_UPLOAD in the source, and what it turns off is left out.
+// constant WITH_UPLOAD in the source, and what it turns off is left out. Entries without a switch
+// have it off: they may share sources with others.
 
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
@@ -19,6 +20,8 @@ const { options, entries } = JSON.parse(readFileSync(join(theme, "bundle.json"),
 const subsets = (names) =>
   names.reduce((sets, name) => [...sets, ...sets.map((set) => [...set, name])], [[]]);
 
+const every = [...new Set(Object.values(entries).flatMap(({ switches = [] }) => switches))];
+
 rmSync(target, { recursive: true, force: true });
 mkdirSync(target, { recursive: true });
 for (const [name, { source, suffix, switches = [], options: own = [] }] of Object.entries(entries)) {
@@ -27,7 +30,7 @@ for (const [name, { source, suffix, switches = [], options: own = [] }] of Objec
     continue;
   }
   for (const on of subsets(switches)) {
-    const defines = switches.map((key) => `--define:WITH_${key.toUpperCase()}=${on.includes(key)}`);
+    const defines = every.map((key) => `--define:WITH_${key.toUpperCase()}=${on.includes(key)}`);
     const output = join(target, [name, ...on].join("-") + suffix);
     const { status, error } = spawnSync(
       esbuild,

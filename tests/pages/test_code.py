@@ -122,9 +122,8 @@ def test_python_answers_as_the_page_was_built(demo_files: dict[str, bytes], fold
         found = model.predict(folder / "cifar10" / shown["url"])
         shares = {row.index: row.probability for row in found}
         assert found[0].index == shown["answers"][0][0]
-        # The page has onnxruntime's answer; weights are stored as small as demo.yaml allows.
         assert [shares[index] for index, _ in shown["answers"]] == pytest.approx(
-            [probability for _, probability in shown["answers"]], abs=0.02
+            [probability for _, probability in shown["answers"]], abs=1e-5
         )
 
 

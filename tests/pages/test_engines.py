@@ -39,7 +39,7 @@ def address(demo_files: dict[str, bytes]) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def built(demo_files: dict[str, bytes]) -> list[Answers]:
-    """What the pages say before any script runs, which is onnxruntime's answer."""
+    """What the pages say before any script runs."""
     found = []
     for slug in SLUGS:
         page = demo_files[f"{slug}/index.html"].decode()
@@ -61,7 +61,7 @@ def assert_same(live: list[Answers], built: list[Answers]) -> None:
             assert shares == pytest.approx([share for _, share in wanted], abs=1e-4), caption
 
 
-def test_chromium_answers_as_onnxruntime(
+def test_chromium_answers_as_the_build(
     browser: Browser, address: str, built: list[Answers]
 ) -> None:
     live = []
@@ -75,7 +75,7 @@ def test_chromium_answers_as_onnxruntime(
 
 
 @pytest.mark.skipif(not shutil.which("firefox-esr"), reason="firefox-esr is not installed")
-def test_firefox_answers_as_onnxruntime(address: str, built: list[Answers]) -> None:
+def test_firefox_answers_as_the_build(address: str, built: list[Answers]) -> None:
     script, program = HERE / "firefox.mjs", shutil.which("firefox-esr") or ""
     done = subprocess.run(
         ["node", script, program, *(f"{address}{slug}/" for slug in SLUGS)],
@@ -94,7 +94,7 @@ def test_firefox_answers_as_onnxruntime(address: str, built: list[Answers]) -> N
     reason="webkit2gtk-driver or xvfb is not installed",
 )
 @pytest.mark.filterwarnings("ignore:setting remote_server_addr:DeprecationWarning")
-def test_webkit_answers_as_onnxruntime(
+def test_webkit_answers_as_the_build(
     address: str, built: list[Answers], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from selenium import webdriver

@@ -291,7 +291,11 @@ class _Fresh:
             return None
         on = [switch for switch in known if switch in switches]
         file = "-".join([name, *on]) + entry["suffix"]
-        defines = [f"--define:WITH_{key.upper()}={str(key in on).lower()}" for key in known]
+        # All there are: what a script shares with others may ask for switches that only they have.
+        every = dict.fromkeys(
+            key for e in table["entries"].values() for key in e.get("switches", ())
+        )
+        defines = [f"--define:WITH_{key.upper()}={str(key in on).lower()}" for key in every]
         command = [entry["source"], *table["options"], *entry.get("options", ()), *defines]
         if self.cache is None:
             return file, self.made(command)
