@@ -49,3 +49,18 @@ def test_addresses_from_the_root_count_from_the_site() -> None:
     assert found(html, "https://example.org/x/") == [
         "b/index.html: links to /x/c, which is not in the site; correct the address"
     ]
+
+
+@pytest.mark.parametrize(
+    "tag",
+    ["<a href=none/>", "<A HREF='none/' hidden>", '<a title=\'a "href=b"\' href="no&#110;e/">',
+     '<p data-x="id=1"><img alt=">" hidden src = none/>'],
+)  # fmt: skip
+def test_attributes_are_read_however_they_are_written(tag: str) -> None:
+    assert len(found(tag)) == 1
+    assert "none/" in found(tag)[0]
+
+
+@pytest.mark.parametrize("html", ["<!-- <a href=none> -->", "<script>'<a href=none>'</script>"])
+def test_what_is_no_tag_has_no_links(html: str) -> None:
+    assert found(html) == []

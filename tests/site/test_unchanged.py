@@ -134,6 +134,16 @@ def test_whatever_is_damaged_in_the_cache_is_made_again(built: Path, damage: str
     assert contents(built / "dist") == before
 
 
+def test_the_scripts_that_demos_share_are_kept_once(built: Path, demo: Path) -> None:
+    shutil.copytree(demo, demo.parent / "third")
+    build(built, built / "dist")
+    scripts = [path.read_bytes() for path in (built / "dist" / "assets").glob("worker*.js")]
+    kept = [path.read_bytes() for path in (built / ".edgesite-cache").glob("??/*/" + "?" * 64)]
+
+    assert scripts
+    assert [kept.count(script) for script in scripts] == [1] * len(scripts)
+
+
 def test_what_is_edited_during_a_build_is_not_kept_as_what_it_was(
     built: Path, demo: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,20 +9,18 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import lru_cache
-from html.parser import HTMLParser
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from edgesite.errors import ConfigError, EdgesiteError, ProblemsError
 from edgesite.site.document import at, position_of
+from edgesite.site.links import ADDRESSES, attributes
 from edgesite.site.paths import file_below
 from edgesite.site.wording import described
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-_ADDRESSES = ("src", "href", "poster")
 
 
 @dataclass(frozen=True)
@@ -75,18 +73,4 @@ def _relative(address: str) -> str | None:
 
 @lru_cache(maxsize=128)
 def _addresses(html: str) -> list[str]:
-    finder = _Finder()
-    finder.feed(html)
-    finder.close()
-    return finder.addresses
-
-
-class _Finder(HTMLParser):
-    """Notes every address in the order of the text; born and finished in `_addresses`."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.addresses: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:  # noqa: ARG002
-        self.addresses += [value for name, value in attrs if name in _ADDRESSES and value]
+    return [value for name, value in attributes(html) if name in ADDRESSES]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from html.parser import HTMLParser
+from html import unescape
 from posixpath import dirname, join, normpath
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-_ADDRESSES = ("src", "href", "poster")
+ADDRESSES = ("src", "href", "poster")
 
 _CODE = re.compile(r"(<(?:script|style)\b[^>]*>).*?</(?:script|style)\s*>", re.DOTALL | re.I)
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
@@ -23,6 +23,8 @@ _TAG = re.compile(
     re.I,
 )
 """A tag with an attribute that counts; quoted values may hold anything."""
+
+_ATTRIBUTE = re.compile(r"([^\s\"'<>/=]+)\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s>]*))")
 
 
 @dataclass(frozen=True)
@@ -39,12 +41,26 @@ class Page:
 
 def read_page(html: bytes) -> Page:
     """Find the links and ids of a page."""
-    text = _COMMENT.sub("", _CODE.sub(r"\1", html.decode("utf-8", errors="replace")))
-    finder = _Finder()
-    # Most tags have nothing to find, and a parser takes a while to say so.
-    finder.feed("".join(found[0] for found in _TAG.finditer(text)))
-    finder.close()
-    return finder.page
+    page = Page()
+    for name, value in attributes(html.decode("utf-8", errors="replace")):
+        if name == "id":
+            page.ids.append(value)
+        elif name in ADDRESSES:
+            page.addresses.append(value)
+        elif name == "srcset":
+            page.addresses.extend(
+                words[0] for source in value.split(",") if (words := source.split())
+            )
+    return page
+
+
+def attributes(html: str) -> Iterator[tuple[str, str]]:
+    """Names and values of attributes, of the tags where one is an id or has an address."""
+    text = _COMMENT.sub("", _CODE.sub(r"\1", html))
+    for tag in _TAG.finditer(text):
+        for name, *values in _ATTRIBUTE.findall(tag[0]):
+            if value := unescape("".join(values)):
+                yield name.lower(), value
 
 
 def broken_links(
@@ -94,21 +110,3 @@ def _file(target: str, files: Mapping[str, bytes]) -> str | None:
     if not target.endswith("/") and target in files:
         return target
     return index if index in files else None
-
-
-class _Finder(HTMLParser):
-    def __init__(self) -> None:
-        super().__init__()
-        self.page = Page()
-
-    def set_cdata_mode(self, *_: object, **__: object) -> None:
-        """Wait for no end of scripts and styles: tags come without what is between them."""
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:  # noqa: ARG002
-        for name, value in attrs:
-            if name == "id" and value:
-                self.page.ids.append(value)
-            elif name in _ADDRESSES and value:
-                self.page.addresses.append(value)
-            elif name == "srcset" and value:
-                self.page.addresses.extend(source.split()[0] for source in value.split(","))

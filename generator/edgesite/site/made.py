@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import asdict, dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -193,8 +193,9 @@ def _tells_count(frame: Frame, folder: Path) -> bool:
 
 def _kept(made: MadeDemo, sources: Mapping[str, str], cache: Cache, key: str) -> MadeDemo:
     """Keep a demo in the cache; files that lie there, or in its folder, stay where they are."""
-    lying = {hashed: f"{made.folder}/{name}" for name, hashed in sources.items()} | cache.noted
     hashes = {name: digest(data) for name, data in made.files.items()}
+    _keep_assets(made.files, hashes, cache)
+    lying = {hashed: f"{made.folder}/{name}" for name, hashed in sources.items()} | cache.noted
     own = {hashes[name]: data for name, data in made.files.items() if hashes[name] not in lying}
     lying |= {hashed: f"{cache.path(key)}/{hashed}" for hashed in own}
     kept, own_folder = f"{cache.folder}/", f"{made.folder}/"
@@ -215,6 +216,13 @@ def _kept(made: MadeDemo, sources: Mapping[str, str], cache: Cache, key: str) ->
     record = json.dumps(plain_of(whole, places)).encode()
     is_kept = cache.put(key, {**own, _RECORD: record})
     return whole if is_kept else made
+
+
+def _keep_assets(files: Pieces, hashes: Mapping[str, str], cache: Cache) -> None:
+    """Keep the scripts and styles, which demos share, in entries of their own."""
+    for name, hashed in hashes.items():
+        if name.startswith("assets/") and hashed not in cache.noted:
+            cache.kept(key_of("asset", hashed), partial(dict, {hashed: files[name]}))
 
 
 def plain_of(made: MadeDemo, places: Mapping[str, tuple[bool, str]]) -> dict[str, Any]:
