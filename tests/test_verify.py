@@ -13,7 +13,7 @@ import edgesite
 from edgesite.errors import ModelError, VerificationError
 from edgesite.targets.feeds import random_feeds
 from edgesite.targets.manifest import Manifest, TensorInfo
-from edgesite.targets.stored.choice import Limits
+from edgesite.targets.stored.trial import Limits
 from edgesite.verify import Feeds, Reference, Target, verify, verify_forms
 from tests.models import model_of
 

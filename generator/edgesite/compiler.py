@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -53,8 +53,9 @@ from edgesite.targets.manifest import (
     TextOperand,
     TextStep,
 )
-from edgesite.targets.stored.choice import FORMS, Choice, Limits, Trial, Weights, choose, fixed
+from edgesite.targets.stored.choice import FORMS, Choice, Weights, choose, fixed
 from edgesite.targets.stored.forms import HALF, INT8, PLAIN, Part
+from edgesite.targets.stored.trial import Limits, Trial
 from edgesite.targets.wasm.explain import Layer, grouped, layers
 from edgesite.targets.wasm.module import MOST_PAGES, build_module, build_shared_module
 from edgesite.targets.wasm.schedule import FIRST_BYTE, Schedule, make_schedule, reach
@@ -104,6 +105,18 @@ def compile(  # noqa: A001 - the name users expect: edgesite.compile(model)
     """
     if weights not in FORMS:
         raise UsageError(f'weights: got "{weights}"; give one of {", ".join(FORMS)}')
+    ready = prepare(model, shapes, constants, state, threads)
+    return ready.plain if weights == "float32" else ready.stored(weights, calibration, limits)
+
+
+def prepare(
+    model: str | os.PathLike[str] | bytes | onnx.ModelProto,
+    shapes: Shapes | Sequence[Shapes] | None = None,
+    constants: Mapping[str, ArrayLike] | None = None,
+    state: Mapping[str, str] | None = None,
+    threads: Threads = "auto",
+) -> Prepared:
+    """All of `compile`, whose arguments these are, that the forms of weights have no part in."""
     source = Path(model) if isinstance(model, str | os.PathLike) else model
     bindings = [*shapes] if isinstance(shapes, Sequence) else [shapes or {}]
     programs = [_program(source, binding, constants, state or {}) for binding in bindings or [{}]]
@@ -114,52 +127,62 @@ def compile(  # noqa: A001 - the name users expect: edgesite.compile(model)
         pool = schedules[-1].parts
     if len(programs) > 1:  # now that all weights are known, each is made for all of them
         schedules = [program.schedule(pool) for program in programs]
-    pairs = list(zip(programs, schedules, strict=True))
-    if weights == "float32":
-        return _packed(pairs, threads)
-    return _packed(pairs, threads, _choice(pairs[0], weights, calibration, limits))
+    return Prepared(tuple(zip(programs, schedules, strict=True)), threads)
 
 
-def _packed(
-    pairs: Sequence[tuple[_Program, Schedule]], threads: Threads, choice: Choice | None = None
-) -> CompiledModel:
-    """A model of all bindings, its weights as they are or in other forms."""
-    unpacking = None
-    if choice is not None and any(each.form != PLAIN for each in choice.parts):
-        unpacking = Unpacking(choice.parts, FIRST_BYTE)
-    bound = [
-        _bound(program, schedule.unpacked_by(unpacking), threads) for program, schedule in pairs
-    ]
-    plain = pairs[0][1].weights
-    return pack(
-        [(binding, modules) for binding, modules, _ in bound],
-        _source(pairs[0][0].static, pairs[0][1]),
-        plain if unpacking is None else b"".join(each.data for each in unpacking.parts),
-        weights_offset=FIRST_BYTE if unpacking is None else unpacking.source,
-        shared=[shared for _, _, shared in bound],
-        decoded=None
-        if unpacking is None
-        else Decoded(offset=unpacking.target, size_bytes=unpacking.decoded_bytes),
-        choice=choice,
-        plain=None if unpacking is None else plain,
-    )
+@dataclass(frozen=True)
+class Prepared:
+    """A model that is compiled but for its weights, which can be stored in one form or another."""
 
+    pairs: tuple[tuple[_Program, Schedule], ...]
+    threads: Threads
 
-def _choice(
-    first: tuple[_Program, Schedule],
-    weights: Weights,
-    calibration: Sequence[Mapping[str, ArrayLike]] | None,
-    limits: Limits,
-) -> Choice:
-    """The forms of the weights."""
-    parts = first[1].parts
-    if weights in ("float16", "int8"):
-        return fixed(parts, HALF if weights == "float16" else INT8)
-    model = _packed([first], "off")
-    inputs = calibration or [random_feeds(model.manifest, seed) for seed in range(_RANDOM)]
-    # Of the two modules the one that answers the same on every machine.
-    instance = model.instance("simd")
-    return choose(Trial(instance, parts, inputs, model.manifest.source.macs), weights, limits)
+    @cached_property
+    def plain(self) -> CompiledModel:
+        """The model with float32 weights."""
+        return self._packed(None)
+
+    def stored(
+        self,
+        weights: Weights,
+        calibration: Sequence[Mapping[str, ArrayLike]] | None,
+        limits: Limits,
+    ) -> CompiledModel:
+        """The model with weights in other forms, which `compile` explains."""
+        parts = self.pairs[0][1].parts
+        if weights in ("float16", "int8"):
+            return self._packed(fixed(parts, HALF if weights == "float16" else INT8))
+        manifest = self.plain.manifest
+        inputs = calibration or [random_feeds(manifest, seed) for seed in range(_RANDOM)]
+        # Of the two modules the one that answers the same on every machine.
+        instance = self.plain.instance("simd")
+        trial = Trial(instance, parts, inputs, manifest.source.macs, bool(manifest.state))
+        return self._packed(choose(trial, weights, limits))
+
+    def _packed(self, choice: Choice | None) -> CompiledModel:
+        """A model of all bindings, its weights as they are or in other forms."""
+        program, schedule = self.pairs[0]
+        plain, weights, offset, decoded = None, schedule.weights, FIRST_BYTE, None
+        unpacking = None
+        if choice is not None and any(each.form != PLAIN for each in choice.parts):
+            unpacking = Unpacking(choice.parts, FIRST_BYTE)
+            plain, weights = weights, b"".join(each.data for each in unpacking.parts)
+            offset = unpacking.source
+            decoded = Decoded(offset=unpacking.target, size_bytes=unpacking.decoded_bytes)
+        bound = [
+            _bound(program, schedule.unpacked_by(unpacking), self.threads)
+            for program, schedule in self.pairs
+        ]
+        return pack(
+            [(binding, modules) for binding, modules, _ in bound],
+            _source(program.static, schedule),
+            weights,
+            weights_offset=offset,
+            shared=[shared for _, _, shared in bound],
+            decoded=decoded,
+            choice=choice,
+            plain=plain,
+        )
 
 
 def explain(

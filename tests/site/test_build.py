@@ -87,7 +87,7 @@ def test_a_second_build_compiles_and_compares_nothing(
 ) -> None:
     monkeypatch.delenv("EDGESITE_CACHE")
     (first,) = finished_demos(site)
-    monkeypatch.setattr(edgesite, "compile", refuse)
+    monkeypatch.setattr("edgesite.compiler.prepare", refuse)
     monkeypatch.setattr(edgesite, "load", refuse)
     monkeypatch.setattr("edgesite.site.answers.verify", refuse)
 

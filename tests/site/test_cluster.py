@@ -81,7 +81,7 @@ def test_a_cluster_makes_the_same_site_though_a_worker_is_killed(
 ) -> None:
     address, workers = cluster
     store = (tmp_path / "store").as_uri()
-    monkeypatch.setattr("edgesite.compile", refuse)
+    monkeypatch.setattr("edgesite.compiler.prepare", refuse)
     monkeypatch.setattr("edgesite.site.answers.verify", refuse)
     steps: list[Step] = []
 

@@ -120,7 +120,7 @@ def test_the_site_is_at_its_own_path(site: Path) -> None:
 def test_an_edit_of_words_changes_one_page_and_compiles_nothing(
     live: LiveSite, demo: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(edgesite, "compile", refuse)
+    monkeypatch.setattr("edgesite.compiler.prepare", refuse)
     monkeypatch.setattr("edgesite.site.answers.verify", refuse)
     (demo / "index.md").write_text("Other words.")
 

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-import edgesite
 from edgesite.errors import UsageError
 from edgesite.site.build import build, check
 from edgesite.site.cache import Cache
@@ -66,7 +65,7 @@ def test_what_another_machine_has_compiled_is_not_compiled_again(
     monkeypatch.setenv("EDGESITE_CACHE", str(site / "first-machine"))
     build(site, site / "first", store=url)
     monkeypatch.setenv("EDGESITE_CACHE", str(site / "second-machine"))
-    monkeypatch.setattr(edgesite, "compile", refuse)
+    monkeypatch.setattr("edgesite.compiler.prepare", refuse)
     monkeypatch.setattr("edgesite.site.answers.verify", refuse)
 
     report = build(site, site / "second", store=url)

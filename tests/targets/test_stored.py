@@ -10,9 +10,10 @@ import pytest
 from onnx import helper
 
 import edgesite
-from edgesite.targets.stored.choice import Limits, Weights
+from edgesite.targets.stored.choice import Weights
 from edgesite.targets.stored.forms import HALF, INT8, PLAIN, Form, Part, Stored, stored
 from edgesite.targets.stored.rounding import balanced, clusters, rounded
+from edgesite.targets.stored.trial import Limits
 from edgesite.targets.wasm.unpack import Unpacking, add_decode
 from edgesite.wasm import Module
 from tests.models import Array, model_of
@@ -186,7 +187,7 @@ def test_models_with_every_form_answer_nearly_the_same(
 
 def test_auto_stays_within_the_limits_that_it_is_given(rng: np.random.Generator) -> None:
     model, _ = network(rng)
-    inputs = [{"x": rng.standard_normal((1, 8, 12, 12), dtype=np.float32)} for _ in range(8)]
+    inputs = [{"x": rng.standard_normal((1, 8, 12, 12), dtype=np.float32)} for _ in range(40)]
     sizes = []
     for difference in (1e-9, 1e-3, 1e-1):
         limits = Limits(difference)
@@ -196,6 +197,42 @@ def test_auto_stays_within_the_limits_that_it_is_given(rng: np.random.Generator)
         sizes.append(compiled.choice.rows[-1].gzip_bytes)
 
     assert sizes[0] > sizes[1] > sizes[2]
+
+
+def test_an_input_unlike_the_others_is_reckoned_with(rng: np.random.Generator) -> None:
+    model, _ = network(rng)
+    inputs = [{"x": rng.standard_normal((1, 8, 12, 12), dtype=np.float32)} for _ in range(40)]
+    usual = edgesite.compile(model, weights="auto", calibration=inputs)
+    inputs[13] = {"x": inputs[13]["x"] * 8}
+    other = edgesite.compile(model, weights="auto", calibration=inputs)
+
+    assert other.choice is not None
+    assert other.choice.rows[-1].effect.within(Limits())
+    assert other.weights != usual.weights
+
+
+def test_errors_of_a_state_add_up_over_the_inputs(rng: np.random.Generator) -> None:
+    feeds = {"x": np.zeros((1, 64), np.float32), "past": np.zeros((1, 64), np.float32)}
+    w = (rng.standard_normal((64, 64)) / 8).astype(np.float32)
+    nodes = [
+        helper.make_node("Add", ["x", "past"], ["sum"]),
+        helper.make_node("MatMul", ["sum", "w"], ["present"]),
+        helper.make_node("Identity", ["present"], ["y"]),
+    ]
+    model = model_of(nodes, feeds, ["y", "present"], {"w": w})
+    inputs = [{"x": rng.standard_normal((1, 64), dtype=np.float32)} for _ in range(8)]
+    made = edgesite.compile(
+        model, state={"present": "past"}, weights="auto", calibration=inputs, limits=Limits(1e-2, 0)
+    )
+    assert made.choice is not None
+    exact = made.unrounded()
+    largest = apart = 0.0
+    for given in inputs:
+        right, got = exact.run(given)["y"], made.run(given)["y"]
+        largest = max(largest, float(np.abs(right).max()))
+        apart = max(apart, float(np.abs(right - got).max()))
+
+    assert 0 < apart <= 1e-2 * largest + 1e-5
 
 
 def test_the_same_model_is_stored_in_the_same_bytes(rng: np.random.Generator) -> None:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from edgesite import CompiledModel
     from edgesite.targets.manifest import Manifest
-    from edgesite.targets.stored.choice import Limits
+    from edgesite.targets.stored.trial import Limits
 
 
 @app.command(
@@ -104,8 +104,8 @@ def compile_model(
         several = [{**(sizes or {}), **(shapes(text.split()) or {})} for text in binding or ()]
         given = calibration(inputs)
         import edgesite
-        from edgesite.targets.stored.choice import limited
         from edgesite.targets.stored.report import table as forms_table
+        from edgesite.targets.stored.trial import limited
 
         limits = limited(tolerance, agreement)
         compiled = edgesite.compile(

@@ -19,7 +19,7 @@ from edgesite.site.cache import digest, key_of, version
 from edgesite.site.calibration import calibration
 from edgesite.site.compiled import placed
 from edgesite.site.demo import Proof
-from edgesite.targets.stored.choice import limited
+from edgesite.targets.stored.trial import limited
 from edgesite.tasks.classification import Answer, best
 from edgesite.tasks.images import open_image, prepare
 from edgesite.verify import verify, verify_forms

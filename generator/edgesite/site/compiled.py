@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -23,7 +23,7 @@ from edgesite.site.calibration import calibration
 from edgesite.site.fit import fit
 from edgesite.site.problems import Problems
 from edgesite.targets.manifest import Manifest
-from edgesite.targets.stored.choice import limited
+from edgesite.targets.stored.trial import limited
 from edgesite.verify import Reference
 
 if TYPE_CHECKING:
@@ -31,11 +31,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from edgesite import CompiledModel
-    from edgesite.compiler import Threads
-    from edgesite.site.calibration import Feeds
+    from edgesite.compiler import Prepared, Threads
     from edgesite.site.config import Shape
     from edgesite.site.source import DemoSource
-    from edgesite.targets.stored.choice import Weights
 
 
 @dataclass(frozen=True)
@@ -70,64 +68,60 @@ class Compiled:
         return replace(model, plain=self.plain.files[self.plain.manifest.weights.file])
 
 
-def compiled(demo: DemoSource, cache: Cache, *, threads: bool = False) -> Compiled:
+def compiled(demo: DemoSource, kept: Cache, *, threads: bool = False) -> Compiled:
     """Compile a demo's model, unless the cache has it, and store its weights as demo.yaml says.
 
     threads: whether there are modules for threads where demo.yaml does not say.
     Raises what the compiler raises, with the place in demo.yaml in front.
     """
-    own = demo.config.threads
+    own, config = demo.config.threads, demo.config
     wanted: Threads = "auto" if (threads if own is None else own) else "off"
-    plain, form = _plain(demo, cache, wanted), demo.config.weights
+
+    @cache
+    def ready() -> Prepared:
+        from edgesite.compiler import prepare
+
+        return prepare(demo.model, shapes_of(demo), state=config.state, threads=wanted)
+
+    plain = _kept_or_made(demo, kept, _key(demo, wanted), lambda: ready().plain)
     how = fit(demo, plain.manifest, Problems())
-    if form == "float32" or how is None:  # which is reported where it is used
+    if config.weights == "float32" or how is None:  # which is reported where it is used
         return plain
-    tried = calibration(demo)
+    tried, limits = calibration(demo), limited(config.tolerance, config.agreement)
     key = key_of(
         "weights",
         plain.key,
-        form,
+        config.weights,
         tried.key,
         how.input.model_dump(mode="json"),
-        [demo.config.tolerance, demo.config.agreement],
+        [config.tolerance, config.agreement],
         [version("wasmtime"), version("pillow")],
     )
-    found = _kept_or_made(demo, cache, key, wanted, form, lambda: tried.inputs(how))
-    return replace(found, plain=plain)
+
+    def stored() -> CompiledModel:
+        return ready().stored(config.weights, tried.inputs(how) or None, limits)
+
+    return replace(_kept_or_made(demo, kept, key, stored), plain=plain)
 
 
 def _kept_or_made(
-    demo: DemoSource,
-    cache: Cache,
-    key: str,
-    threads: Threads,
-    weights: Weights,
-    inputs: Callable[[], list[Feeds]],
+    demo: DemoSource, kept: Cache, key: str, make: Callable[[], CompiledModel]
 ) -> Compiled:
-    """A compiled model from the cache, or made; `inputs` are what forms of weights are tried on."""
-    files = cache.fetch(key)
+    """A compiled model from the cache, or made."""
+    files = kept.fetch(key)
     if files is not None:
-        return Compiled(key, files, cache.path(key), cached=True, fresh=None)
-    config = demo.config
+        return Compiled(key, files, kept.path(key), cached=True, fresh=None)
     try:
-        model = edgesite.compile(
-            demo.model,
-            shapes_of(demo),
-            state=config.state,
-            threads=threads,
-            weights=weights,
-            calibration=inputs() or None,
-            limits=limited(config.tolerance, config.agreement),
-        )
+        model = make()
     except EdgesiteError as error:
         raise placed(demo, error) from None
     files = model.files()
-    cache.share(key, files)
-    return Compiled(key, files, cache.path(key), cached=False, fresh=model)
+    kept.share(key, files)
+    return Compiled(key, files, kept.path(key), cached=False, fresh=model)
 
 
-def _plain(demo: DemoSource, cache: Cache, threads: Threads) -> Compiled:
-    """The model with float32 weights."""
+def _key(demo: DemoSource, threads: Threads) -> str:
+    """A hash of all that a model with float32 weights depends on."""
     try:
         data = demo.model.read_bytes()
     except OSError as error:
@@ -135,7 +129,7 @@ def _plain(demo: DemoSource, cache: Cache, threads: Threads) -> Compiled:
         raise demo.document.problem(
             ("model",), f"cannot be read ({reason}); make the file readable"
         ) from None
-    key = key_of(
+    return key_of(
         "compile",
         tool_hash(),
         data,
@@ -145,7 +139,6 @@ def _plain(demo: DemoSource, cache: Cache, threads: Threads) -> Compiled:
         demo.config.state,
         threads,
     )
-    return _kept_or_made(demo, cache, key, threads, "float32", list)
 
 
 def placed(demo: DemoSource, error: EdgesiteError) -> EdgesiteError:

@@ -14,16 +14,16 @@ from __future__ import annotations
 import gzip
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
-from typing import Any, Literal, Protocol, get_args
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import Literal, get_args
 
 import numpy as np
 
 from edgesite.targets.stored.forms import HALF, INT8, PLAIN, Form, Part, Stored, stored
+from edgesite.targets.stored.trial import Effect, Limits, Trial, together
 
-Array = np.ndarray[Any, np.dtype[Any]]
 Weights = Literal["float32", "float16", "int8", "palette", "auto"]
 """What may be asked for."""
 FORMS = get_args(Weights)
@@ -39,49 +39,6 @@ _PROBE = Form("int8", 31)
 
 FEWEST = 1024
 """Numbers of a part that is looked at for itself; smaller ones become float16 all together."""
-
-_WORK = 2e10
-"""Multiplications that all probes together may take, and all inputs of a trial."""
-
-_SMALLEST = 1e-6
-"""Absolute: the difference that counts as none, as in `verify`."""
-
-
-@dataclass(frozen=True)
-class Limits:
-    """How far outputs may be from those with float32 weights."""
-
-    difference: float = 1.5e-2
-    """The largest difference of an output, as a share of its largest value for any input."""
-
-    agreement: float = 0.99
-    """The smallest share of outputs whose largest value stays where it is."""
-
-
-def limited(difference: float | None, agreement: float | None) -> Limits:
-    """Limits as given, and the usual ones where none are."""
-    given = {"difference": difference, "agreement": agreement}
-    return Limits(**{name: limit for name, limit in given.items() if limit is not None})
-
-
-@dataclass(frozen=True)
-class Effect:
-    """What other forms of the weights change, over the inputs of a calibration."""
-
-    max_difference: float
-    """The largest absolute difference of any output."""
-    share: float
-    """The largest difference as a share of the largest value of its output for any input."""
-    agreement: float
-    """The share of outputs with the largest value at the same place."""
-    error: float = 0.0
-    """The mean of the squared differences as shares."""
-    samples: int = 0
-    """How many inputs were compared."""
-
-    def within(self, limits: Limits) -> bool:
-        """Whether it is small enough."""
-        return self.share <= limits.difference and self.agreement >= limits.agreement
 
 
 @dataclass(frozen=True)
@@ -115,8 +72,14 @@ class Choice:
     parts: tuple[Stored, ...]
     inputs: int = 0
     """How many inputs the forms were tried on."""
-    rows: tuple[Row, ...] = ()
     layers: tuple[Layer, ...] = ()
+    compare: Callable[[], tuple[Row, ...]] = tuple
+    """Runs the model with all weights in each form."""
+
+    @cached_property
+    def rows(self) -> tuple[Row, ...]:
+        """All forms beside the chosen ones, once somebody asks: that takes many runs."""
+        return self.compare()
 
     @cached_property
     def forms(self) -> dict[str, int]:
@@ -126,63 +89,6 @@ class Choice:
             if each.part.is_float:
                 counts[str(each.form)] += each.part.values.size
         return dict(counts.most_common())
-
-
-class Model(Protocol):
-    """What a model must do to be tried with other weights."""
-
-    def run(self, feeds: Mapping[str, Any]) -> Mapping[str, Array]:
-        """Answer."""
-
-    def reset(self) -> None:
-        """Forget what is kept between runs."""
-
-    def reweigh(self, weights: bytes) -> None:
-        """Take other weights."""
-
-
-@dataclass
-class Trial:
-    """A model that is run with changed weights, and its outputs compared."""
-
-    model: Model
-    parts: Sequence[Part]
-    inputs: Sequence[Mapping[str, Any]]
-    macs: int
-    _known: dict[tuple[int, Form], Stored] = field(default_factory=dict)
-
-    def stored(self, number: int, form: Form) -> Stored:
-        """A part in a form, made once."""
-        key = number, form
-        if key not in self._known:
-            self._known[key] = stored(self.parts[number], form)
-        return self._known[key]
-
-    @property
-    def given(self) -> Sequence[Mapping[str, Any]]:
-        """As many inputs as there is time for."""
-        return self.inputs[: max(8, int(_WORK / max(self.macs, 1)))]
-
-    @cached_property
-    def wanted(self) -> list[Mapping[str, Array]]:
-        """The outputs with the weights as they are."""
-        return self._outputs({}, self.given)
-
-    def effect(self, forms: Mapping[int, Form], count: int | None = None) -> Effect:
-        """What it changes to store some of the parts, by their numbers, in these forms."""
-        inputs = self.given[:count]
-        return effect_of(self.wanted[: len(inputs)], self._outputs(forms, inputs))
-
-    def _outputs(
-        self, forms: Mapping[int, Form], inputs: Sequence[Mapping[str, Any]]
-    ) -> list[Mapping[str, Array]]:
-        data = [
-            self.stored(number, forms[number]).bytes_decoded if number in forms else part.data
-            for number, part in enumerate(self.parts)
-        ]
-        self.model.reweigh(b"".join(data))
-        self.model.reset()
-        return [self.model.run(feeds) for feeds in inputs]
 
 
 def fixed(parts: Sequence[Part], form: Form) -> Choice:
@@ -198,11 +104,15 @@ def choose(trial: Trial, wanted: Weights, limits: Limits) -> Choice:
     plan = _Plan(trial, [form for form in _CANDIDATES if form.kind in kinds])
     forms = plan.within(limits)
     parts = tuple(trial.stored(k, forms.get(k, PLAIN)) for k in range(len(trial.parts)))
-    named: dict[str, dict[int, Form]] = {"float32": {}}
-    named |= {name: _uniform(trial.parts, form) for name, form in _TABLE.items()}
-    rows = [_row(trial, name, each) for name, each in named.items()]
-    rows.append(_row(trial, wanted if wanted == "auto" else "palettes", forms))
-    return Choice(parts, len(trial.given), tuple(rows), plan.layers(forms))
+    name = wanted if wanted == "auto" else "palettes"
+    return Choice(parts, trial.samples, plan.layers(forms), partial(_rows, trial, name, forms))
+
+
+def _rows(trial: Trial, name: str, forms: Mapping[int, Form]) -> tuple[Row, ...]:
+    named: dict[str, Mapping[int, Form]] = {"float32": {}}
+    named |= {uniform: _uniform(trial.parts, form) for uniform, form in _TABLE.items()}
+    named[name] = forms
+    return tuple(_row(trial, each, forms) for each, forms in named.items())
 
 
 def _uniform(parts: Sequence[Part], form: Form) -> dict[int, Form]:
@@ -238,8 +148,7 @@ class _Plan:
         shaped = [len(part.shape) > 1 for part in trial.parts]
         self.large = [k for k, size in enumerate(sizes) if size >= FEWEST and shaped[k]]
         self.small = [k for k, size in enumerate(sizes) if size > 0 and k not in self.large]
-        count = len(self.large) or 1
-        probes = int(min(16, max(2, _WORK / max(trial.macs * count, 1))))
+        probes = range(trial.probes(len(self.large) or 1))
         self.costs = np.zeros((len(self.large), len(candidates)))
         self.errors = np.zeros_like(self.costs)
         for row, number in enumerate(self.large):
@@ -252,21 +161,52 @@ class _Plan:
             self.errors[row] = [each.damage * sensitivity for each in rough]
 
     def within(self, limits: Limits) -> dict[int, Form]:
-        """The cheapest forms found whose effect is within the limits."""
-        best: dict[int, Form] = {}
-        # The largest of many differences is some five times their root mean square.
-        low, high = np.log2(limits.difference / 256), np.log2(limits.difference)
-        for _ in range(_TRIES):
-            middle = (low + high) / 2
-            forms = self._cheapest(4.0**middle)
-            if self.trial.effect(forms).within(limits):
-                best, low = forms, middle
-            else:
-                high = middle
+        """The cheapest forms found whose effect is within the limits.
+
+        Most inputs show nothing that a few hard ones do not: the coarsest forms are looked for
+        with these, and where another input rules out what was found it becomes one of them.
+        """
+        everything = range(len(self.trial.runs))
+        hard = list(everything[:: max(1, len(everything) // _FIRST)])
+        while (level := self._coarsest(hard, limits)) is not None:
+            forms = self._at(level, limits)
+            if not (spoiled := self._spoiled(forms, everything, limits)):
+                return forms
+            hard = [*spoiled, *(number for number in hard if number not in spoiled)]
         finest = dict.fromkeys((*self.large, *self.small), HALF)
-        if not best and self.trial.effect(finest).within(limits):
-            return finest
-        return best
+        return {} if self._spoiled(finest, everything, limits) else finest
+
+    def _coarsest(self, hard: Sequence[int], limits: Limits) -> int | None:
+        """The largest level at which the hard runs are within the limits."""
+        low, high = -1, _LEVELS
+        while high - low > 1:
+            middle = (low + high) // 2
+            if self._spoiled(self._at(middle, limits), hard, limits):
+                high = middle
+            else:
+                low = middle
+        return low if low >= 0 else None
+
+    def _at(self, level: int, limits: Limits) -> dict[int, Form]:
+        """The cheapest forms at a level, of which the highest allows an error as large as a limit.
+
+        What is looked for lies below: the largest of many differences is a multiple of their
+        root mean square.
+        """
+        return self._cheapest((limits.difference * 256.0 ** (level / _LEVELS - 1)) ** 2)
+
+    def _spoiled(self, forms: Mapping[int, Form], runs: Iterable[int], limits: Limits) -> list[int]:
+        """The runs that show that forms are too coarse, as soon as some do; none if they are not.
+
+        Runs that are not looked at count as if nothing changed in them.
+        """
+        effects: dict[int, Effect] = {}
+        for number in runs:
+            effects[number] = self.trial.effect(forms, [number])
+            seen = together([*effects.values()])
+            if not seen.beside(self.trial.samples).within(limits):
+                return [number for number, one in effects.items() if not one.within(limits)]
+        return []
 
     def _cheapest(self, error: float) -> dict[int, Form]:
         """The cheapest forms whose predicted squared error is at most the given one."""
@@ -299,52 +239,14 @@ class _Plan:
         )
 
 
-_TRIES = 9
-"""Halvings of a range of 8 powers of two: to within a percent."""
+_LEVELS = 512
+"""Of a range of 8 powers of two: to within a percent."""
+
+_FIRST = 8
+"""Runs that are taken for hard ones before anything is known of them."""
 
 
 def _layer(each: Stored, share: float) -> Layer:
     size = each.part.values.size
     bits = 8 * each.entropy_bytes / size
     return Layer(each.part.name, size, str(each.form), float(bits), float(share))
-
-
-def effect_of(wanted: Sequence[Mapping[str, Array]], got: Sequence[Mapping[str, Array]]) -> Effect:
-    """How far the outputs of several runs are from those wanted."""
-    agreed = [
-        _agrees(right, outputs[name])
-        for reference, outputs in zip(wanted, got, strict=True)
-        for name, right in reference.items()
-        if right.size
-    ]
-    difference = share = error = 0.0
-    floats = [
-        name for name, right in (wanted[0] if wanted else {}).items() if right.dtype.kind == "f"
-    ]
-    for name in floats:
-        pairs = [(w[name].ravel(), g[name].ravel()) for w, g in zip(wanted, got, strict=True)]
-        apart, largest = _apart(*(np.concatenate(side) for side in zip(*pairs, strict=True)))
-        most = float(apart.max(initial=0.0))
-        difference = max(difference, most)
-        share = max(share, max(most - _SMALLEST, 0.0) / largest)
-        error += float(np.mean((apart / largest) ** 2)) / len(floats) if apart.size else 0.0
-    return Effect(difference, share, sum(agreed) / len(agreed) if agreed else 1.0, error)
-
-
-def _apart(right: Array, left: Array) -> tuple[Array, float]:
-    """Absolute differences, infinite where one side alone is not finite; the largest value."""
-    if right.shape != left.shape:
-        return np.array([np.inf]), 1.0
-    wide, other = right.astype(np.float64), left.astype(np.float64)
-    finite = np.isfinite(wide)
-    same = np.array_equal(wide[~finite], other[~finite], equal_nan=True)
-    if not same or not np.isfinite(other[finite]).all():
-        return np.array([np.inf]), 1.0
-    largest = float(np.abs(wide[finite]).max(initial=0.0))
-    return np.abs(wide[finite] - other[finite]), largest or 1.0
-
-
-def _agrees(right: Array, left: Array) -> bool:
-    if right.dtype.kind != "f":
-        return bool(np.array_equal(right, left))
-    return bool(np.argmax(right) == np.argmax(left))

@@ -146,7 +146,7 @@ class Stored:
     def damage(self) -> float:
         """The sum of the squared errors."""
         apart = self.decoded.astype(np.float64) - self.part.values
-        return float(np.vdot(apart, apart))
+        return float(np.square(apart).sum())
 
     @property
     def bytes_decoded(self) -> bytes:
