@@ -33,7 +33,7 @@ ONLY_THERE = {
     "jinja2": {"site"},
     "wasmtime": {"targets"},
     "typer": {"cli"},
-    "onnxruntime": {"verify", "site"},
+    "onnxruntime": {"frontend", "verify", "site"},
 }
 """Libraries, and the parts that may know of them."""
 

@@ -382,6 +382,24 @@ def test_compile_compares_the_forms_of_weights(model: str) -> None:
     assert facts["proof"]["agreement"] == 1
 
 
+def test_compile_says_what_computing_in_integers_costs(model: str) -> None:
+    for number in range(4):
+        image = np.random.default_rng(number).random((1, 3, 8, 8), np.float32)
+        np.savez(f"{number}.npz", image=image)
+    ways = ("--shape", "image=1,3,8,8", "--quantize", "int8", "--calibration", ".")
+
+    proof = answer("compile", model, "-o", "out", *ways)["proof"]
+
+    assert proof["code_difference"] < proof["max_difference"]
+    assert "same best value in" in run("compile", model, "-o", "out", *ways).output
+
+
+def test_compile_needs_inputs_to_compute_in_integers(model: str) -> None:
+    output = run("compile", model, "-o", "out", "--quantize", "int8", status=2).output
+
+    assert "quantize: there are 0 inputs to calibrate with" in output
+
+
 def test_compile_names_the_forms_that_there_are(model: str) -> None:
     output = run("compile", model, "-o", "out", "--weights", "int4", status=2).output
 

@@ -25,6 +25,7 @@ from edgesite.errors import (
 )
 from edgesite.frontend import StaticGraph, StaticNode, ValueInfo
 from edgesite.frontend.lists import element
+from edgesite.frontend.quantization import Quantize, check_options, quantized
 from edgesite.frontend.remedies import hint, missing
 from edgesite.frontend.state import check_state
 from edgesite.ir import (
@@ -80,6 +81,7 @@ def compile(  # noqa: A001 - the name users expect: edgesite.compile(model)
     threads: Threads = "auto",
     *,
     weights: Weights = "float32",
+    quantize: Quantize | None = None,
     calibration: Sequence[Mapping[str, ArrayLike]] | None = None,
     limits: Limits = Limits(),  # noqa: B008 - frozen
 ) -> CompiledModel:
@@ -99,12 +101,21 @@ def compile(  # noqa: A001 - the name users expect: edgesite.compile(model)
     stay within `limits`. They are tried on the inputs in `calibration`, for the first of the
     shapes; random ones if there are none.
 
+    `quantize="int8"` lets the model compute in 8 bits, in steps as large as the inputs in
+    `calibration` need, of which there must be some; `quantized` of the result is that model.
+
     Raises ModelError for a broken model, UnsupportedError for one that cannot be compiled,
     UsageError for shapes, constants or state that do not fit, and ProblemsError where there
     are several reasons.
     """
     if weights not in FORMS:
         raise UsageError(f'weights: got "{weights}"; give one of {", ".join(FORMS)}')
+    if quantize is not None:
+        check_options(quantize, weights, state or {})
+        inputs = [{**(constants or {}), **feeds} for feeds in calibration or ()]
+        integers = quantized(model, inputs)
+        plain = prepare(integers, shapes, constants, threads=threads).plain
+        return replace(plain, quantized=integers)
     ready = prepare(model, shapes, constants, state, threads)
     return ready.plain if weights == "float32" else ready.stored(weights, calibration, limits)
 
@@ -200,7 +211,7 @@ def explain(
 
 
 def dissect(
-    model: str | os.PathLike[str],
+    model: str | os.PathLike[str] | bytes,
     shapes: Shapes | None = None,
     constants: Mapping[str, ArrayLike] | None = None,
     state: Mapping[str, str] | None = None,
@@ -209,7 +220,8 @@ def dissect(
 
     Takes what `compile` takes, but for one set of shapes only, and raises the same.
     """
-    program = _program(Path(model), shapes or {}, constants, state or {})
+    given = model if isinstance(model, bytes) else Path(model)
+    program = _program(given, shapes or {}, constants, state or {})
     schedule = program.schedule(())
     binding, modules, _ = _bound(program, schedule, "off", apart=True)
     source = _source(program.static, schedule)

@@ -166,11 +166,11 @@ def verify_forms(
     constants: Feeds = MappingProxyType({}),
     random_samples: int = 16,
 ) -> Effect:
-    """Compare both modules, with the weights in the forms that ship, with onnxruntime.
+    """Compare both modules, rounded as they ship, with onnxruntime and the model as it was.
 
-    Unlike `verify`, which shows that the code is right, this shows what the forms cost, on the
-    samples or else on seeded random inputs. Raises VerificationError where that is more than
-    the limits allow.
+    Unlike `verify`, which shows that the code is right, this shows what it costs to store weights
+    in smaller forms or to compute in integers, on the samples or else on seeded random inputs.
+    Raises VerificationError where that is more than the limits allow.
     """
     reference, manifest = Reference(model), compiled.manifest
     given = samples or [random_feeds(manifest, seed) for seed in range(random_samples)]
@@ -186,11 +186,13 @@ def verify_forms(
     effect = replace(found, samples=len(given))
     if not effect.within(limits):
         forms = " and ".join(manifest.weights.forms)
+        what = f"weights stored as {forms}" if forms else "quantize: int8"
+        remedy = "take weights: auto" if forms else "calibrate with more inputs, leave quantize out"
         raise VerificationError(
-            f"weights stored as {forms}: the outputs differ from onnxruntime by up to "
+            f"{what}: the outputs differ from onnxruntime by up to "
             f"{effect.share:.2%} of the largest, and {effect.agreement:.2%} have the same best; "
             f"{limits.difference:.2%} and {limits.agreement:.2%} are wanted: "
-            "take weights: auto, or raise `tolerance` or lower `agreement`"
+            f"{remedy}, or raise `tolerance` or lower `agreement`"
         )
     return effect
 

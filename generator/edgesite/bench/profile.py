@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from edgesite import compiler
-from edgesite.bench.subject import SEED, bytes_of, demo_in
+from edgesite.bench.subject import SEED, bytes_of, compiled_demo, demo_in
 from edgesite.bench.visit import visit
 from edgesite.site.assets import Assets
 from edgesite.site.compiled import shapes_of
@@ -70,11 +70,13 @@ def profile(
     compiling raises.
     """
     name, model, state = path.stem, path, None
+    integers = None
     if path.is_dir():
         demo = demo_in(path)
         name, model, state = demo.slug, demo.model, demo.config.state
+        integers = compiled_demo(path, demo).quantized
         shapes = next(iter(shapes_of(demo) or ()), None)
-    made, layers = compiler.dissect(model, shapes, state=state)
+    made, layers = compiler.dissect(integers or model, shapes, state=state)
     feeds = random_feeds(made.manifest, SEED)
     inputs = [bytes_of(feeds[info.name]) for info in made.manifest.inputs]
     task = {"target": target, "layers": len(layers), "warm_ms": WARM_MS, "timed_ms": 1000 * seconds}

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from edgesite.site.source import DemoSource
+    from edgesite.site.compiled import Compiled
     from edgesite.targets.manifest import Manifest, TensorInfo
 
 SEED = 0
@@ -79,9 +79,14 @@ def subject(path: Path, shapes: Mapping[str, int | tuple[int, ...]] | None = Non
         made = edgesite.compile(path, shapes=shapes, threads="off")
         return _answered(path.stem, path, made.manifest, made.files())
     demo = demo_in(path)
-    kept = compiled(demo, Cache.of_site(path.resolve().parent.parent))
+    kept = compiled_demo(path, demo)
     found = _answered(demo.slug, demo.model, kept.manifest, kept.files)
     return replace(found, demo=demo)
+
+
+def compiled_demo(path: Path, demo: DemoSource) -> Compiled:
+    """The model of a demo in a folder, as it ships."""
+    return compiled(demo, Cache.of_site(path.resolve().parent.parent))
 
 
 def demo_in(path: Path) -> DemoSource:

@@ -83,13 +83,21 @@ Weights = Annotated[
         "forms whose outputs stay within --tolerance and --agreement.",
     ),
 ]
+Quantize = Annotated[
+    str | None,
+    typer.Option(
+        "--quantize",
+        metavar="TYPE",
+        help="int8: compute in 8 bits, in steps that the inputs of --calibration need; needs it.",
+    ),
+]
 CalibrationFiles = Annotated[
     Path | None,
     typer.Option(
         "--calibration",
         metavar="DIR",
-        help="Inputs that the forms of weights are tried on: .npz files with an array per input. "
-        "Random ones if left out.",
+        help="Inputs that the forms of weights, or integers, are tried on: .npz files with an "
+        "array per input. For weights random ones if left out.",
     ),
 ]
 States = Annotated[

@@ -12,6 +12,7 @@ from edgesite.cli.app import (
     AsJson,
     CalibrationFiles,
     Constants,
+    Quantize,
     Shapes,
     States,
     Weights,
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
         "  edgesite compile model.onnx -o compiled --shape batch=1 --constant rate=16000\n"
         "  edgesite compile step.onnx -o compiled --state present=past\n"
         "  edgesite compile model.onnx -o compiled --weights auto\n"
+        "  edgesite compile model.onnx -o compiled --quantize int8 --calibration inputs\n"
         "  edgesite compile text.onnx -o compiled --binding length=16 --binding length=64\n\n"
         "\b\nThen, in a page or in Node:\n"
         '  import { load } from "./compiled/model.js";\n'
@@ -67,12 +69,13 @@ def compile_model(
         typer.Option(help="Add modules for threads where there is work that they can share."),
     ] = "auto",
     weights: Weights = "float32",
+    quantize: Quantize = None,
     inputs: CalibrationFiles = None,
     tolerance: Annotated[
         float | None,
         typer.Option(
-            help="Allowed difference, as a share of the largest output; 1e-4 if left out, and "
-            "1.5e-2 where weights are not stored as float32.",
+            help="Allowed difference, as a share of the largest output; 1e-4 if left out, "
+            "1.5e-2 where weights are not stored as float32, any with --quantize.",
             min=0,
         ),
     ] = None,
@@ -80,7 +83,7 @@ def compile_model(
         float | None,
         typer.Option(
             help="The share of outputs whose largest value must stay where it is when weights "
-            "are not stored as float32; 0.99 if left out.",
+            "are not stored as float32, or with --quantize; 0.99 and any if left out.",
             min=0,
             max=1,
         ),
@@ -105,9 +108,9 @@ def compile_model(
         given = calibration(inputs)
         import edgesite
         from edgesite.targets.stored.report import table as forms_table
-        from edgesite.targets.stored.trial import limited
+        from edgesite.targets.stored.trial import UNLIMITED, Limits, limited
 
-        limits = limited(tolerance, agreement)
+        limits = limited(tolerance, agreement, UNLIMITED if quantize else Limits())
         compiled = edgesite.compile(
             model,
             several or sizes,
@@ -115,6 +118,7 @@ def compile_model(
             kept,
             threads,
             weights=weights,  # type: ignore[arg-type]
+            quantize=quantize,  # type: ignore[arg-type]
             calibration=given,
             limits=limits,
         )
@@ -145,12 +149,15 @@ def _proof(
     limits: Limits,
     fixed: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """How far a model is from onnxruntime: its code, and its weights where they are rounded."""
+    """How far a model is from onnxruntime: its code, and what rounds as it ships."""
     from edgesite.verify import verify, verify_forms
 
-    rounded = compiled.plain is not None
+    rounded = compiled.plain is not None or compiled.quantized is not None
     found = verify(
-        compiled.unrounded(), model, tolerance=None if rounded else tolerance, constants=fixed
+        compiled.unrounded(),
+        compiled.quantized or model,
+        tolerance=None if rounded else tolerance,
+        constants=fixed,
     )
     proof = {"max_difference": found.max_difference, "onnxruntime": found.onnxruntime}
     if rounded:

@@ -1,8 +1,8 @@
 """The proof of a demo, and its answers to its examples: both from one comparison, both cached.
 
 Answers are those of Pillow and onnxruntime; the comparison makes sure that the modules that
-ship give the same. Where weights are rounded, which the comparison bounds, they are those of
-what ships: a visitor's browser must come to the answers that the page was built with.
+ship give the same. Where weights or numbers are rounded, whose cost the comparison states, they
+are those of what ships: a visitor's browser must come to the answers that the page was built with.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from edgesite.site.cache import digest, key_of, version
 from edgesite.site.calibration import calibration
 from edgesite.site.compiled import placed
 from edgesite.site.demo import Proof
-from edgesite.targets.stored.trial import limited
+from edgesite.targets.stored.trial import UNLIMITED, Limits, limited
 from edgesite.tasks.classification import Answer, best
 from edgesite.tasks.images import open_image, prepare
 from edgesite.verify import verify, verify_forms
@@ -70,14 +70,16 @@ def _compared(demo: DemoSource, compiled: Compiled, fit: Fit, cache: Cache, key:
     ]
     names = [f"example {picture.path.name}" for picture in demo.pictures]
     model, config = compiled.open(), demo.config
-    rounded = model.plain is not None
+    integers = compiled.quantized
+    rounded = model.plain is not None or integers is not None
     tolerance = None if rounded else config.tolerance
     try:
-        result = verify(model.unrounded(), demo.model, samples, tolerance, names=names)
+        result = verify(model.unrounded(), integers or demo.model, samples, tolerance, names=names)
         effect = None
         if rounded:
             inputs = calibration(demo).inputs(fit)
-            limits = limited(config.tolerance, config.agreement)
+            usual = Limits() if integers is None else UNLIMITED
+            limits = limited(config.tolerance, config.agreement, usual)
             effect = verify_forms(model, demo.model, inputs, limits)
     except EdgesiteError as error:
         raise placed(demo, error) from None
@@ -95,6 +97,7 @@ def _compared(demo: DemoSource, compiled: Compiled, fit: Fit, cache: Cache, key:
             max_difference=effect.max_difference,
             top1_agreement=effect.agreement,
             code_difference=result.max_difference,
+            quantized=integers is not None,
         )
     found = [model.run(sample) for sample in samples] if rounded else result.references
     rows = [outputs[fit.output].reshape(1, fit.classes) for outputs in found]
@@ -122,6 +125,19 @@ def answers(
     """The best classes of a row of probabilities that a page shows, best first."""
     found = best(row, labels)[:top]
     return tuple(a for a in found if threshold is None or a.probability >= threshold)
+
+
+def losses(demo: DemoSource, proof: Proof) -> list[str]:
+    """A warning where computing in integers changes more answers than one would expect."""
+    if not proof.quantized or demo.config.agreement is not None:
+        return []
+    if proof.top1_agreement >= Limits().agreement:
+        return []
+    return [
+        f"{demo.document.where(('quantize',))}: quantize: {proof.top1_agreement:.1%} of "
+        f"{proof.samples} calibration pictures keep their best class; calibrate with more "
+        "pictures, leave quantize out, or say with agreement: how many are enough"
+    ]
 
 
 def doubts(demo: DemoSource, scores: Scores) -> list[str]:

@@ -18,6 +18,7 @@ from edgesite.errors import (
     UnsupportedShapeError,
     UsageError,
 )
+from edgesite.frontend.quantization import FEWEST, quantized
 from edgesite.site.cache import Cache, digest, key_of, tool_hash, version
 from edgesite.site.calibration import calibration
 from edgesite.site.fit import fit
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from edgesite import CompiledModel
     from edgesite.compiler import Prepared, Threads
     from edgesite.site.config import Shape
+    from edgesite.site.fit import Fit
     from edgesite.site.source import DemoSource
 
 
@@ -55,6 +57,9 @@ class Compiled:
     plain: Compiled | None = None
     """The same with float32 weights, where these have other forms."""
 
+    quantized: bytes | None = None
+    """The ONNX model in integers that was compiled in place of the demo's, if one was."""
+
     @cached_property
     def manifest(self) -> Manifest:
         """Its inputs, outputs and files."""
@@ -69,7 +74,7 @@ class Compiled:
 
 
 def compiled(demo: DemoSource, kept: Cache, *, threads: bool = False) -> Compiled:
-    """Compile a demo's model, unless the cache has it, and store its weights as demo.yaml says.
+    """Compile a demo's model, unless the cache has it, and round it as demo.yaml says.
 
     threads: whether there are modules for threads where demo.yaml does not say.
     Raises what the compiler raises, with the place in demo.yaml in front.
@@ -85,7 +90,11 @@ def compiled(demo: DemoSource, kept: Cache, *, threads: bool = False) -> Compile
 
     plain = _kept_or_made(demo, kept, _key(demo, wanted), lambda: ready().plain)
     how = fit(demo, plain.manifest, Problems())
-    if config.weights == "float32" or how is None:  # which is reported where it is used
+    if how is None:  # which is reported where it is used
+        return plain
+    if config.quantize is not None:
+        return _in_integers(demo, kept, plain, how, wanted)
+    if config.weights == "float32":
         return plain
     tried, limits = calibration(demo), limited(config.tolerance, config.agreement)
     key = key_of(
@@ -102,6 +111,39 @@ def compiled(demo: DemoSource, kept: Cache, *, threads: bool = False) -> Compile
         return ready().stored(config.weights, tried.inputs(how) or None, limits)
 
     return replace(_kept_or_made(demo, kept, key, stored), plain=plain)
+
+
+def _in_integers(
+    demo: DemoSource, kept: Cache, plain: Compiled, how: Fit, threads: Threads
+) -> Compiled:
+    """The demo's model made to compute in integers, and compiled: two results that are kept."""
+    tried = calibration(demo)
+    if len(tried.paths) < FEWEST:
+        raise demo.document.problem(
+            ("quantize",),
+            f"there are {len(tried.paths)} pictures to calibrate with; add examples, or name a "
+            f"folder with at least {FEWEST} pictures by calibration:",
+        )
+    key = key_of(
+        "quantize",
+        plain.key,
+        tried.key,
+        how.input.model_dump(mode="json"),
+        [version("onnxruntime"), version("pillow")],
+    )
+    files = kept.fetch(key)
+    if files is None:
+        try:
+            files = {"model.onnx": quantized(demo.model, tried.inputs(how))}
+        except EdgesiteError as error:
+            raise placed(demo, error) from None
+        kept.share(key, files)
+    model = files["model.onnx"]
+
+    def made() -> CompiledModel:
+        return edgesite.compile(model, shapes_of(demo), threads=threads)
+
+    return replace(_kept_or_made(demo, kept, key_of("quantized", key), made), quantized=model)
 
 
 def _kept_or_made(

@@ -63,7 +63,11 @@ class Proof:
     """The modules compared: "simd", "relaxed"."""
 
     code_difference: float | None = None
-    """Where weights are rounded: the largest difference of the same modules without that."""
+    """Where weights are rounded: the largest difference of the same modules without that. Of a
+    model that computes in integers: that from onnxruntime when it does, too."""
+
+    quantized: bool = False
+    """Whether the model computes in integers what it was given to compute in floats."""
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from edgesite.site.answers import answers, doubts, verified
+from edgesite.site.answers import answers, doubts, losses, verified
 from edgesite.site.compiled import compiled
 from edgesite.site.demo import DemoPage, Example
 from edgesite.site.expectations import Verdict, verdicts
@@ -60,7 +60,7 @@ def finish(
     return Finished(
         page=_page(demo, model, how, facts, rows),
         report=_report(demo, model, facts, cache),
-        warnings=tuple(doubts(demo, facts.scores)),
+        warnings=(*losses(demo, facts.proof), *doubts(demo, facts.scores)),
         verdicts=verdicts(demo, rows),
     )
 

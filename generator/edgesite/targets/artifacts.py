@@ -66,6 +66,8 @@ class CompiledModel:
     """The weights before they were brought into smaller forms; not known of a loaded model."""
     choice: Choice | None = None
     """How the forms of the weights were chosen; not known of a loaded model."""
+    quantized: bytes | None = None
+    """The ONNX model in integers that was compiled in place of the one in floats, if one was."""
     instead: bytes | None = None
     """Weights to run with in place of those that ship."""
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -32,10 +33,13 @@ class Limits:
     """The smallest share of outputs whose largest value stays where it is."""
 
 
-def limited(difference: float | None, agreement: float | None) -> Limits:
+UNLIMITED = Limits(math.inf, 0.0)
+
+
+def limited(difference: float | None, agreement: float | None, usual: Limits = Limits()) -> Limits:
     """Limits as given, and the usual ones where none are."""
     given = {"difference": difference, "agreement": agreement}
-    return Limits(**{name: limit for name, limit in given.items() if limit is not None})
+    return replace(usual, **{name: limit for name, limit in given.items() if limit is not None})
 
 
 @dataclass(frozen=True)
