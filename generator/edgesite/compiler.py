@@ -54,7 +54,7 @@ from edgesite.targets.manifest import (
     TextOperand,
     TextStep,
 )
-from edgesite.targets.stored.choice import FORMS, Choice, Weights, choose, fixed
+from edgesite.targets.stored.choice import CHOSEN, FORMS, Choice, Weights, choose, fixed
 from edgesite.targets.stored.forms import HALF, INT8, PLAIN, Part
 from edgesite.targets.stored.trial import Limits, Trial
 from edgesite.targets.wasm.explain import Layer, grouped, layers
@@ -161,7 +161,7 @@ class Prepared:
     ) -> CompiledModel:
         """The model with weights in other forms, which `compile` explains."""
         parts = self.pairs[0][1].parts
-        if weights in ("float16", "int8"):
+        if weights not in CHOSEN:
             return self._packed(fixed(parts, HALF if weights == "float16" else INT8))
         manifest = self.plain.manifest
         inputs = calibration or [random_feeds(manifest, seed) for seed in range(_RANDOM)]

@@ -38,6 +38,24 @@ def classifier(
     return serialised(graph, metadata)
 
 
+def flat_classifier(size: int = 32, classes: int = 3) -> bytes:
+    """Every pixel times a weight of its own: enough weights to store them in smaller forms."""
+    pixels = 3 * size * size
+    weights = np.random.default_rng(1).standard_normal((classes, pixels)).astype(np.float32)
+    nodes = [
+        helper.make_node("Flatten", ["image"], ["flat"]),
+        helper.make_node("Gemm", ["flat", "weights"], ["scores"], transB=1),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "classifier",
+        [helper.make_tensor_value_info("image", TensorProto.FLOAT, [1, 3, size, size])],
+        [helper.make_tensor_value_info("scores", TensorProto.FLOAT, [1, classes])],
+        [numpy_helper.from_array(weights / pixels, "weights")],
+    )
+    return serialised(graph)
+
+
 def graph_of(
     nodes: list[onnx.NodeProto],
     inputs: dict[str, tuple[int, Sizes]],

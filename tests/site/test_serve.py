@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import json
+import queue
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-import edgesite
+from edgesite.errors import ConfigError
 from edgesite.site import serve as serve_module
 from edgesite.site import source
 from edgesite.site.cache import Cache
 from edgesite.site.scaffold import new_site
-from edgesite.site.serve import LiveSite, said
+from edgesite.site.serve import Change, LiveSite, said
 from edgesite.site.serve_problems import problems_of
 from tests.site.breaking import BREAKAGES, Breakage, break_and_mend
-from tests.site.models import classifier
+from tests.site.models import classifier, flat_classifier
 from tests.sites import contents, edit
 
 if TYPE_CHECKING:
@@ -129,6 +131,48 @@ def test_an_edit_of_words_changes_one_page_and_compiles_nothing(
     assert (change.pages, change.problems) == (1, ())
     assert b"Other words." in live.answer("colours/")[2]
     assert said(change).startswith("demos/colours/index.md changed: 1 page, ")
+
+
+@pytest.fixture
+def with_many_weights(demo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The demo with a model for which smaller weights can be found, and were not yet."""
+    monkeypatch.setenv("EDGESITE_CACHE", str(tmp_path / "cache"))
+    (demo / "model.onnx").write_bytes(flat_classifier())
+    with (demo / "demo.yaml").open("a") as file:
+        file.write("weights: auto\n")
+    return demo
+
+
+@pytest.mark.usefixtures("with_many_weights")
+def test_smaller_weights_are_found_while_the_demo_is_shown(site: Path) -> None:
+    told: queue.Queue[Change] = queue.Queue()
+    live = LiveSite(site, watched=True, told=told.put)
+
+    first = live.rebuild()
+    page = live.answer("colours/")[2]
+    second = told.get(timeout=60)
+
+    assert (first.problems, first.drafts) == ((), 1)
+    assert said(second).startswith("smaller weights found: 2 pages, ")
+    assert (second.problems, second.drafts) == ((), 0)
+    assert live.answer("colours/")[2] != page
+    manifest = json.loads(live.answer("colours/manifest.json")[2])
+    assert "float32" not in manifest["weights"]["forms"]
+
+
+@pytest.mark.usefixtures("with_many_weights")
+def test_a_demo_with_weights_for_now_is_not_taken_for_a_finished_one(
+    site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edgesite.site.workers.make_aside", lambda *_: False)
+    live = LiveSite(site, watched=True, told=print)
+    shown = live.rebuild()
+
+    edgesite_build(site)
+
+    assert shown.drafts == 1
+    manifest = json.loads(contents(site / "dist")["colours/manifest.json"])
+    assert "float32" not in manifest["weights"]["forms"]
 
 
 def test_only_the_demo_with_a_change_is_read_again(
@@ -299,7 +343,7 @@ def test_an_excerpt_shows_what_is_around(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.chdir(tmp_path)
     Path("demo.yaml").write_text("one\n\ttwo\nthree\x1b[31m\nfour\nfive\nsix")
 
-    (problem,) = problems_of(edgesite.ConfigError("demo.yaml:3:2: what; what to do"))
+    (problem,) = problems_of(ConfigError("demo.yaml:3:2: what; what to do"))
 
     assert (problem.where, problem.message) == ("demo.yaml:3:2", "what; what to do")
     assert (problem.line, problem.caret) == (3, 2)
@@ -314,7 +358,7 @@ def test_an_excerpt_of_a_long_line_shows_the_place(
     monkeypatch.chdir(tmp_path)
     Path("index.md").write_text("x" * 500 + "HERE" + "y" * 500)
 
-    (problem,) = problems_of(edgesite.ConfigError("index.md:1:501: what"))
+    (problem,) = problems_of(ConfigError("index.md:1:501: what"))
     (_, text) = problem.excerpt[0]
 
     assert problem.where == "index.md:1:501"

@@ -58,7 +58,8 @@ def serve(
         check_is_site(site)
         # It looks before the first build does, so that no change is missed.
         watcher = Watcher(site, poll=poll) if watch else None
-        live = LiveSite(site, watched=watch, workers=workers(None))
+        told = _tell if watch else None
+        live = LiveSite(site, watched=watch, workers=workers(None), told=told)
         # The first build says at which path the site is.
         _tell(live.rebuild(), is_first=True)
         server = _listening(live, host, port, isolated)

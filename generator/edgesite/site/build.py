@@ -97,6 +97,9 @@ class Memory:
     frame: Frame | None = None
     """That they were made in."""
 
+    drafts: bool = False
+    """Whether demos may be made with float32 weights for now, where that is quicker."""
+
     def forget(self, folder: Path) -> None:
         """Make a demo anew: something in its folder has changed."""
         self.demos.pop(folder, None)
@@ -271,6 +274,7 @@ def check(
         info = replace(info, isolate=False)
     frame = frame_of(site, info, cache, problems, store)
     found = {} if memory is None else memory.within(frame)
+    frame = replace(frame, drafts=memory is not None and memory.drafts)
     looked_at = digests_of_demos(digests or {})
     outcomes: dict[Path, Outcome | None] = {
         folder: found.get(folder) or known(frame, folder, looked_at.get(folder.name))

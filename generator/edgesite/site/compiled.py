@@ -24,6 +24,7 @@ from edgesite.site.calibration import calibration
 from edgesite.site.fit import fit
 from edgesite.site.problems import Problems
 from edgesite.targets.manifest import Manifest
+from edgesite.targets.stored.choice import CHOSEN
 from edgesite.targets.stored.trial import limited
 from edgesite.verify import Reference
 
@@ -60,6 +61,9 @@ class Compiled:
     quantized: bytes | None = None
     """The ONNX model in integers that was compiled in place of the demo's, if one was."""
 
+    is_draft: bool = False
+    """Whether these are float32 weights only because smaller forms are still to be looked for."""
+
     @cached_property
     def manifest(self) -> Manifest:
         """Its inputs, outputs and files."""
@@ -73,10 +77,13 @@ class Compiled:
         return replace(model, plain=self.plain.files[self.plain.manifest.weights.file])
 
 
-def compiled(demo: DemoSource, kept: Cache, *, threads: bool = False) -> Compiled:
+def compiled(
+    demo: DemoSource, kept: Cache, *, threads: bool = False, draft: bool = False
+) -> Compiled:
     """Compile a demo's model, unless the cache has it, and round it as demo.yaml says.
 
     threads: whether there are modules for threads where demo.yaml does not say.
+    draft: take float32 weights where the model would have to be run to choose their forms.
     Raises what the compiler raises, with the place in demo.yaml in front.
     """
     own, config = demo.config.threads, demo.config
@@ -88,7 +95,8 @@ def compiled(demo: DemoSource, kept: Cache, *, threads: bool = False) -> Compile
 
         return prepare(demo.model, shapes_of(demo), state=config.state, threads=wanted)
 
-    plain = _kept_or_made(demo, kept, _key(demo, wanted), lambda: ready().plain)
+    key = _key(demo, wanted)
+    plain = _found(kept, key) or _made(demo, kept, key, lambda: ready().plain)
     how = fit(demo, plain.manifest, Problems())
     if how is None:  # which is reported where it is used
         return plain
@@ -110,7 +118,10 @@ def compiled(demo: DemoSource, kept: Cache, *, threads: bool = False) -> Compile
     def stored() -> CompiledModel:
         return ready().stored(config.weights, tried.inputs(how) or None, limits)
 
-    return replace(_kept_or_made(demo, kept, key, stored), plain=plain)
+    found = _found(kept, key)
+    if found is None and draft and config.weights in CHOSEN:
+        return replace(plain, is_draft=True)
+    return replace(found or _made(demo, kept, key, stored), plain=plain)
 
 
 def _in_integers(
@@ -143,16 +154,18 @@ def _in_integers(
     def made() -> CompiledModel:
         return edgesite.compile(model, shapes_of(demo), threads=threads)
 
-    return replace(_kept_or_made(demo, kept, key_of("quantized", key), made), quantized=model)
+    key = key_of("quantized", key)
+    return replace(_found(kept, key) or _made(demo, kept, key, made), quantized=model)
 
 
-def _kept_or_made(
-    demo: DemoSource, kept: Cache, key: str, make: Callable[[], CompiledModel]
-) -> Compiled:
-    """A compiled model from the cache, or made."""
+def _found(kept: Cache, key: str) -> Compiled | None:
+    """A compiled model from the cache."""
     files = kept.fetch(key)
-    if files is not None:
-        return Compiled(key, files, kept.path(key), cached=True, fresh=None)
+    return None if files is None else Compiled(key, files, kept.path(key), cached=True, fresh=None)
+
+
+def _made(demo: DemoSource, kept: Cache, key: str, make: Callable[[], CompiledModel]) -> Compiled:
+    """A compiled model that is made, and then in the cache."""
     try:
         model = make()
     except EdgesiteError as error:

@@ -44,6 +44,9 @@ class Frame:
     store: str | None = field(compare=False)
     """Where other machines keep what is costly."""
 
+    drafts: bool = field(default=False, compare=False)
+    """Whether demos may be shown before smaller forms of their weights are found."""
+
     @classmethod
     def of(cls, site: SiteSource, info: SiteInfo, cache: Cache, store: str | None = None) -> Frame:
         """Read the templates, and look at what the scripts and styles are made from.

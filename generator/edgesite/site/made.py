@@ -65,6 +65,9 @@ class MadeDemo:
     complaint: str | None = None
     """Why the store could not be used."""
 
+    is_draft: bool = False
+    """Whether smaller forms of its weights are still to be looked for."""
+
     def held(self) -> MadeDemo:
         """The same with all that lies in its folder in memory, as that may change."""
         parts = {
@@ -106,7 +109,7 @@ def make(frame: Frame, folder: Path, begun: Callable[[str, str], None] | None = 
     except EdgesiteError as error:
         return (error,)
     # What was edited meanwhile must not be kept as what came of the files before.
-    if frame.keeps and digests_below(folder) == before:
+    if frame.keeps and not made.is_draft and digests_below(folder) == before:
         made = _kept(made, before, cache, key_of_demo(frame, folder, before))
     if cache.store:
         made = replace(made, complaint=cache.store.complaint)
@@ -126,7 +129,12 @@ def _made(frame: Frame, folder: Path, cache: Cache, begun: Callable[[str, str], 
         source = load_demo(folder, problems)
         threads = frame.info.isolate
         finished = source and finish(
-            source, cache, problems, lambda stage: begun(name, stage), threads=threads
+            source,
+            cache,
+            problems,
+            lambda stage: begun(name, stage),
+            threads=threads,
+            draft=frame.drafts,
         )
     problems.raise_any()
     assert source  # else there was a problem
@@ -146,6 +154,7 @@ def _made(frame: Frame, folder: Path, cache: Cache, begun: Callable[[str, str], 
             name: read_page(data) for name, data in rendered.files.items() if name.endswith(".html")
         },
         files=Pieces(rendered.files),
+        is_draft=finished.is_draft,
     )
 
 

@@ -11,7 +11,7 @@ import re
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +22,7 @@ from edgesite.site.assets import Assets
 from edgesite.site.build import Memory, made
 from edgesite.site.cache import Cache
 from edgesite.site.config import SiteConfig
+from edgesite.site.folders import digests_below
 from edgesite.site.pieces import LostError, Pieces
 from edgesite.site.serve_problems import Problem, problems_of
 from edgesite.site.source import DEMOS_FOLDER, SITE_FILE
@@ -29,8 +30,9 @@ from edgesite.site.validate import load_config
 from edgesite.site.wording import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
+    from edgesite.site.frame import Frame
     from edgesite.site.reports import Progress
 
 _PING_S = 5.0
@@ -63,6 +65,8 @@ class Change:
     problems: tuple[Problem, ...]
     warnings: tuple[str, ...]
     elapsed_ms: float
+    drafts: int = 0
+    """Demos whose weights are float32 until smaller forms of them are found."""
 
 
 @dataclass(frozen=True)
@@ -81,12 +85,27 @@ class _State:
 class LiveSite:
     """A site that is built again and again; `serve_http` asks it from many threads."""
 
-    def __init__(self, root: Path, *, watched: bool, workers: int = 1) -> None:
-        """Begin with nothing built; workers: how many processes may share what is much work."""
+    def __init__(
+        self,
+        root: Path,
+        *,
+        watched: bool,
+        workers: int = 1,
+        told: Callable[[Change], None] | None = None,
+    ) -> None:
+        """Begin with nothing built.
+
+        workers: how many processes may share what is much work.
+        told: is told of changes that no file has caused. Without it pages wait for the smallest
+        weights; else those with float32 weights are shown first.
+        """
         self.root = root
         self.base = _base(root)
         self._watched, self._workers = watched, workers
-        self._memory = Memory()
+        self._told = told
+        self._memory = Memory(drafts=told is not None)
+        self._drafts: tuple[Frame, tuple[Path, ...]] | None = None
+        self._finishing: threading.Thread | None = None
         self._state = _State()
         self._script = b""
         self._building = threading.Lock()
@@ -102,7 +121,7 @@ class LiveSite:
         started = time.perf_counter()
         for path in changed:
             self._forget(path)
-        before, warnings = self._state, tuple[str, ...]()
+        before, warnings, drafts = self._state, tuple[str, ...](), tuple[Path, ...]()
         try:
             memory = self._memory if self._watched else None
             site, files = made(self.root, progress, memory, workers=self._workers)
@@ -112,6 +131,8 @@ class LiveSite:
             self.base = _path(site.info.site_url)
             state = _State(files, _hashes(files), (), is_ready=True)
             warnings = site.warnings
+            drafts = tuple(demo.folder for demo in site.demos if demo.is_draft)
+            self._finish(site.frame, drafts)
         except Exception as error:  # whatever it is, the next edit may mend it
             state = _State(before.files, before.hashes, problems_of(error), is_ready=True)
             self._script = self._script or _stock_script()
@@ -120,7 +141,40 @@ class LiveSite:
             self._changed.notify_all()
         pages = [name for name, now in state.hashes.items() if before.hashes.get(name) != now]
         elapsed_ms = (time.perf_counter() - started) * 1000
-        return Change(tuple(changed), len(pages), state.problems, warnings, elapsed_ms)
+        return Change(tuple(changed), len(pages), state.problems, warnings, elapsed_ms, len(drafts))
+
+    def _finish(self, frame: Frame, drafts: tuple[Path, ...]) -> None:
+        """Let smaller weights be found meanwhile."""
+        self._drafts = (frame, drafts) if drafts else None
+        if drafts and self._finishing is None:
+            self._finishing = threading.Thread(target=self._finish_drafts, daemon=True)
+            self._finishing.start()
+
+    def _finish_drafts(self) -> None:
+        """Make drafts in full beside the loop, and show them, until there are none."""
+        from edgesite.site.workers import make_aside
+
+        while True:
+            with self._building:
+                if self._drafts is None or self._closed:
+                    self._finishing = None
+                    return
+                frame, folders = self._drafts
+            before = {folder: digests_below(folder) for folder in folders}
+            is_done = make_aside(replace(frame, drafts=False), folders)
+            with self._building:
+                if not is_done:  # killed: the next change tries again
+                    self._finishing = None
+                    return
+                for folder in folders:
+                    if digests_below(folder) == before[folder]:
+                        self._memory.forget(folder)
+                # What is wrong with weights in smaller forms must show, not be left to a draft.
+                self._memory.drafts = False
+                change = self._rebuild((), None)
+                self._memory.drafts = True
+            if self._told:
+                self._told(change)
 
     def close(self) -> None:
         """Let everything that waits for a change go."""
@@ -245,4 +299,6 @@ def said(change: Change) -> str:
         result = f"{count} problem{'' if count == 1 else 's'}"
     else:
         result = f"{change.pages} page{'' if change.pages == 1 else 's'}"
-    return f"{what} changed: {result}, {change.elapsed_ms:.0f} ms"
+    cause = f"{what} changed" if names else "smaller weights found"
+    rest = "; looks for smaller weights" if change.drafts else ""
+    return f"{cause}: {result}, {change.elapsed_ms:.0f} ms{rest}"

@@ -40,17 +40,26 @@ class Finished:
     report: PageReport
     warnings: tuple[str, ...]
     verdicts: tuple[Verdict, ...]
+    is_draft: bool
+    """Whether smaller forms of its weights are still to be looked for."""
 
 
 def finish(
-    demo: DemoSource, cache: Cache, problems: Problems, begun: Begun, *, threads: bool = False
+    demo: DemoSource,
+    cache: Cache,
+    problems: Problems,
+    begun: Begun,
+    *,
+    threads: bool = False,
+    draft: bool = False,
 ) -> Finished | None:
     """Compile a demo and compare it; None where it does not fit its model, which is noted.
 
     threads: whether there are modules for threads where demo.yaml does not say.
+    draft: take float32 weights where it takes long to find smaller ones.
     """
     begun("compile")
-    model = compiled(demo, cache, threads=threads)
+    model = compiled(demo, cache, threads=threads, draft=draft)
     how = fit(demo, model.manifest, problems)
     if how is None:
         return None
@@ -62,6 +71,7 @@ def finish(
         report=_report(demo, model, facts, cache),
         warnings=(*losses(demo, facts.proof), *doubts(demo, facts.scores)),
         verdicts=verdicts(demo, rows),
+        is_draft=model.is_draft,
     )
 
 

@@ -19,7 +19,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from edgesite.errors import BuildError
 from edgesite.site.folders import size_below
@@ -132,15 +132,30 @@ def _killed(folder: Path) -> tuple[EdgesiteError, ...]:
     )
 
 
+def make_aside(frame: Frame, folders: Sequence[Path]) -> bool:
+    """Make demos in a process that lets others go first, into the cache; whether it came to an end.
+
+    It ends with this process, too, which need not wait for it to end itself.
+    """
+    aside = _context().Process(target=_made_aside, args=(frame, folders), daemon=True)
+    aside.start()
+    aside.join()
+    return bool(aside.exitcode == 0)
+
+
+def _made_aside(frame: Frame, folders: Sequence[Path]) -> None:
+    _begin()
+    if hasattr(os, "nice"):
+        os.nice(10)
+    for folder in folders:
+        make(frame, folder)
+
+
 @contextmanager
 def processes(workers: int) -> Iterator[ProcessPoolExecutor]:
     """Processes that end with this one, however it ends."""
-    has_server = "forkserver" in multiprocessing.get_all_start_methods()
-    context = multiprocessing.get_context("forkserver" if has_server else "spawn")
-    if has_server:
-        context.set_forkserver_preload(_MODULES)
     others = set(multiprocessing.active_children())
-    executor = ProcessPoolExecutor(workers, context, _begin)
+    executor = ProcessPoolExecutor(workers, _context(), _begin)
     try:
         yield executor
     except BaseException:
@@ -149,6 +164,15 @@ def processes(workers: int) -> Iterator[ProcessPoolExecutor]:
         raise
     finally:
         executor.shutdown(cancel_futures=True)
+
+
+def _context() -> Any:
+    """How processes are started: forked from a server where there can be one."""
+    has_server = "forkserver" in multiprocessing.get_all_start_methods()
+    context = multiprocessing.get_context("forkserver" if has_server else "spawn")
+    if has_server:
+        context.set_forkserver_preload(_MODULES)
+    return context
 
 
 def _begin() -> None:

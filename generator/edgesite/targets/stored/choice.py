@@ -27,6 +27,8 @@ from edgesite.targets.stored.trial import Effect, Limits, Trial, together
 Weights = Literal["float32", "float16", "int8", "palette", "auto"]
 """What may be asked for."""
 FORMS = get_args(Weights)
+CHOSEN = ("palette", "auto")
+"""Those for which the model is run."""
 
 _STEPS = (127, 90, 63, 45, 31, 22, 15, 11, 7)
 _SIZES = (256, 128, 64, 32, 16)
