@@ -11,16 +11,28 @@ from onnx import helper
 from edgesite.compiler import express, optimise
 from edgesite.frontend import import_model
 from edgesite.passes.layout import choose_layouts
+from edgesite.targets.wasm.contract import ContractKernel
+from edgesite.targets.wasm.kernels import Step
 from edgesite.targets.wasm.rounds import calls
 from edgesite.targets.wasm.schedule import make_schedule, reach
 from tests.models import Array, assert_answers_alike, model_of
 
 
+def calls_of(model: object) -> list[Step]:
+    """The calls that a model is computed by."""
+    schedule = make_schedule(choose_layouts(optimise(express(import_model(model))), reach))
+    return list(calls((*schedule.preparation, *schedule.steps)))
+
+
 def kernels_of(model: object) -> set[str]:
     """The kinds of kernels a model is computed by."""
-    schedule = make_schedule(choose_layouts(optimise(express(import_model(model))), reach))
-    steps = calls((*schedule.preparation, *schedule.steps))
-    return {step.kernel.name.split("_")[0] for step in steps}
+    return {step.kernel.name.split("_")[0] for step in calls_of(model)}
+
+
+def tiles_of(model: object) -> list[ContractKernel]:
+    """The contractions in register tiles among them."""
+    kernels = (step.kernel for step in calls_of(model))
+    return [kernel for kernel in kernels if isinstance(kernel, ContractKernel)]
 
 
 def conv(
@@ -61,6 +73,20 @@ def test_gemm_handles_every_tail(
     nodes = [helper.make_node("Gemm", ["x", "w", "b"], ["y"], transB=1, alpha=0.5)]
 
     assert_answers_alike(model_of(nodes, feeds, ["y"], weights), feeds)
+
+
+@pytest.mark.parametrize("columns", [8, 9, 33, 40, 64, 97])
+@pytest.mark.parametrize("rows", [11, 12, 13])
+def test_panels_that_come_from_far_are_fetched_as_far_as_they_go(
+    rows: int, columns: int, rng: np.random.Generator
+) -> None:
+    inner = 65536 // (4 * columns) + 1
+    feeds = {"x": rng.standard_normal((rows, inner), dtype=np.float32)}
+    weights = {"w": rng.standard_normal((inner, columns), dtype=np.float32) / inner**0.5}
+    model = model_of([helper.make_node("MatMul", ["x", "w"], ["y"])], feeds, ["y"], weights)
+
+    assert_answers_alike(model, feeds, tolerance=1e-5)
+    assert [kernel.ahead for kernel in tiles_of(model)] == [rows >= 12]
 
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -68,6 +68,18 @@ FULL_ROWS = 4.5
 ROWS_OF_ONE_VECTOR = 8
 """Rows of a tile that is one vector wide."""
 
+FAR_BYTES = 64 * 1024
+"""A constant operand that is larger has left the near caches since the last prediction."""
+
+AHEAD_BYTES = 64 * 1024
+"""Of panels that are fetched at a time: they stay near until they are used."""
+
+FEWEST_ROWS_AHEAD = 12
+"""Fewer rows take no longer than the panels take to arrive, whoever asks for them."""
+
+LINE_BYTES = 64
+"""What comes into a cache at a time."""
+
 WIDE_PANELS = (40, 36, 32, 28, 24)
 """Columns of the tiles of a single row: enough sums under way to hide the latency of one."""
 
@@ -86,6 +98,8 @@ class ContractKernel:
     panel: int
     gap: int = 0
     """Bytes between the panels of one round of the innermost outer loop and the next."""
+    ahead: bool = False
+    """Whether panels are fetched before they are used."""
 
     @property
     def name(self) -> str:
@@ -118,6 +132,8 @@ def steps(
     kernel = _kernel(plan)
     if kernel is None:
         return None
+    if product.right.value in constants and _comes_from_far(kernel):
+        kernel = replace(kernel, ahead=True)
     packed, packing = _pack(node, product, kernel, layouts, constants)
     reads = (product.left.value, packed, *(load.value for load in plan.loads))
     step = Step(kernel, reads, (node.output,), macs=product.macs, origin=node.origin)
@@ -147,6 +163,13 @@ def _kernel(plan: Plan) -> ContractKernel | None:
         epilogue,
         min(panel, -(-width // LANES) * LANES),
     )
+
+
+def _comes_from_far(kernel: ContractKernel) -> bool:
+    """Whether a constant right operand is worth fetching before its panels are used."""
+    rows = prod(loop.extent for loop in kernel.rows)
+    size = prod(loop.extent for loop in (*kernel.outer, kernel.columns, *kernel.inner))
+    return rows >= FEWEST_ROWS_AHEAD and size * BYTES > FAR_BYTES
 
 
 def _with_late_epilogue(
@@ -275,11 +298,28 @@ class _Emission:
             with f.loop(0, whole) as number:
                 column = f.let(number * kernel.panel)
                 panel = f.let(right + number * panel_bytes)
+                if kernel.ahead:
+                    self._fetch(number, panel, whole, panel_bytes)
                 self._rows(moved(f, at, kernel.columns, column), panel, kernel.panel)
         if rest:
             behind = f.const(I32, whole * kernel.panel)
             panel = f.let(right + whole * panel_bytes)
             self._rows(moved(f, at, kernel.columns, behind), panel, rest)
+
+    def _fetch(self, number: Wasm, panel: Wasm, panels: int, panel_bytes: int) -> None:
+        """Read a line of memory after the other of the next few panels.
+
+        Nothing waits for what is read, so many lines are under way at a time. The tile that met
+        them first would have two or three: the arithmetic between is all a processor looks ahead.
+        """
+        f = self.f
+        most = max(1, AHEAD_BYTES // panel_bytes)
+        together = max(count for count in range(1, most + 1) if panels % count == 0)
+        with ExitStack() as stack:
+            if together > 1:
+                stack.enter_context(f.if_(number.rem_u(together).eqz()))
+            with f.loop(0, together * panel_bytes, step=LINE_BYTES) as at:
+                f.drop(f.load(I32, panel + at))
 
     def _rows(self, at: list[Wasm], panel: Wasm, columns: int) -> None:
         """All rows of a panel, tile by tile."""
