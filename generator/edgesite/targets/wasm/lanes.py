@@ -253,6 +253,10 @@ class Lanes:
         return self.nest.scalars.mathematics.call_vector(self.nest.scalars.f, op, x)
 
     def _binary(self, expr: Binary) -> Wasm:
+        for first, second in ((expr.a, expr.b), (expr.b, expr.a)):
+            together = self._together(expr.op, first, second)
+            if together is not None:
+                return together
         a, b = self.vector(expr.a), self.vector(expr.b)
         if expr.op in ("min", "max") and expr.dtype is DType.INT32:
             return a.min_s(b) if expr.op == "min" else a.max_s(b)
@@ -266,6 +270,22 @@ class Lanes:
             case "mul":
                 return a * b
         return a / b
+
+    def _together(self, op: str, a: Expr, b: Expr) -> Wasm | None:
+        """A function and the arithmetic behind it, where both in one take less."""
+        if b in self.nest.shared:
+            return None
+        f, call = self.nest.scalars.f, self.nest.scalars.mathematics.call_vector
+        match op, a, b:
+            case "mul", _, Unary(op="sigmoid"):
+                return call(f, "times_sigmoid", self.vector(b.x), self.vector(a))
+            case "add", Const(value=1.0), Unary(
+                op="erf", x=Binary(op="div", a=x, b=Const(value=by))
+            ):
+                return call(f, "one_plus_erf", self.vector(x) * (1 / by))
+            case "add", Const(value=1.0), Unary(op="erf"):
+                return call(f, "one_plus_erf", self.vector(b.x))
+        return None
 
     def _extremum(self, expr: Binary, a: Wasm, b: Wasm) -> Wasm:
         """The smaller or larger; a nan must win.

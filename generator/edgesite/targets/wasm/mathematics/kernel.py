@@ -63,12 +63,12 @@ class Mathematics:
             return self.call(f, name, *(each.promote() for each in arguments)).demote()
         return f.call(self._function(name, view), *arguments)
 
-    def call_vector(self, f: Function, name: str, x: Value) -> Value:
+    def call_vector(self, f: Function, name: str, *arguments: Value) -> Value:
         """Apply a function to four float32 lanes."""
         made = KERNELS.get((name, F32X4))
         if made is not None and made.inline:
-            return made.write(self, f, f.let(x))
-        return f.call(self._function(name, F32X4), x)
+            return made.write(self, f, *map(f.let, arguments))
+        return f.call(self._function(name, F32X4), *arguments)
 
     @staticmethod
     def has_vector(name: str) -> bool:

@@ -20,15 +20,18 @@ if TYPE_CHECKING:
 _LOG2_E = 1.4426950408889634
 _LN2_HIGH = 0.693145751953125  # 15 bits: times an exponent it is exact
 _LN2_LOW = 1.4286068203094173e-06
-_ONE_BITS = 0x3F800000
 _SQRT_HALF_BITS = 0x3F3504F3
+
+_BIAS = 127  # of the exponents of float32
 
 # Adding it rounds to an integer, which then is in the low bits.
 _ROUNDER = 1.5 * 2.0**23
 _ROUNDER_F64 = 1.5 * 2.0**52
 
-# (e^r - 1 - r) / r^2 on |r| <= ln 2 / 2, 2^-28.2
+# e^r on |r| <= ln 2 / 2, 2^-31.2
 _EXPONENTIAL = (
+    1.0,
+    1.0,
     0.49999993052022423,
     0.1666651478966498,
     0.04166845652293221,
@@ -79,6 +82,18 @@ _LOG_ERFC = (
     -0.0001855739688936131,
 )
 
+# log(1 - erf(x)) / x on 0 <= x <= 6; 2^-25.9 of 1
+_LOG_ERFC_FROM_ZERO = (
+    -1.1283802514861603,
+    -0.6365977336268978,
+    -0.10291961257352708,
+    0.01958395879092488,
+    -0.0005369317125817949,
+    -0.0010324026495345815,
+    0.0003088024813570723,
+    -3.1440197490353285e-05,
+)
+
 # (sin(r) / r - 1) / z in z = r^2 on |r| <= pi / 4, 2^-28.0
 _SINE = (-0.1666665487341672, 0.008332173540074886, -0.00019516655435695203)
 
@@ -88,39 +103,48 @@ _COSINE = (0.0416666455544818, -0.0013887309867123274, 2.4432413031518122e-05)
 
 @kernel("exp", F32X4, inline=True, x=F32X4)
 def exp(m: Mathematics, f: Function, x: Local) -> Value:
-    """2^k e^r, the scale in two steps that are normal numbers: 1 ulp."""
+    """2^k e^r, the scale in two steps that are normal numbers: 1.2 ulp."""
     clipped = f.let(x.pmin(89.0).pmax(-104.0))
-    shifted = f.let(m.multiply_add(clipped, _LOG2_E, _ROUNDER))
-    halved = f.let(m.multiply_add(clipped, _LOG2_E / 2, _ROUNDER).as_(I32X4))
-    k = f.let(shifted - _ROUNDER)
-    high = f.let(m.multiply_add(k, -_LN2_HIGH, clipped))
-    r = f.let(m.multiply_add(k, -_LN2_LOW, high))
-    square = r * r
-    value = m.multiply_add(square, m.polynomial(r, _EXPONENTIAL), r) + 1.0
+    # The low bits are those of k / 2 and k, plus the bias of one exponent and of two.
+    halved = f.let(m.multiply_add(clipped, _LOG2_E / 2, _ROUNDER + _BIAS).as_(I32X4))
+    shifted = f.let(m.multiply_add(clipped, _LOG2_E, _ROUNDER + 2 * _BIAS))
+    value = _exp_near_zero(m, f, clipped, f.let(shifted - (_ROUNDER + 2 * _BIAS)))
     # The rounder's own bits leave at the top, or cancel.
-    first = (halved << 23) + _ONE_BITS
-    second = ((shifted.as_(I32X4) - halved) << 23) + _ONE_BITS
+    first, second = halved << 23, (shifted.as_(I32X4) - halved) << 23
     return value * first.as_(F32X4) * second.as_(F32X4)
 
 
-def _exp_of_normal(m: Mathematics, f: Function, x: Value) -> Value:
-    """e^x where that is a normal number, at the ends of that range beyond it: 1 ulp.
+def _exp_near_zero(m: Mathematics, f: Function, x: Value, k: Local) -> Value:
+    """e^(x - k log 2)."""
+    high = f.let(m.multiply_add(k, -_LN2_HIGH, x))
+    return m.polynomial(f.let(m.multiply_add(k, -_LN2_LOW, high)), _EXPONENTIAL)
+
+
+def _exp_of_normal(m: Mathematics, f: Function, x: Local) -> Value:
+    """e^x for x from -87 to 89, from where on it is infinity: 1.2 ulp.
 
     One step of scaling is enough, and the last power of two, 2^128, is infinity.
     """
-    clipped = f.let(x.pmin(89.0).pmax(-87.0))
-    shifted = f.let(m.multiply_add(clipped, _LOG2_E, _ROUNDER))
-    k = f.let(shifted - _ROUNDER)
-    high = f.let(m.multiply_add(k, -_LN2_HIGH, clipped))
-    r = f.let(m.multiply_add(k, -_LN2_LOW, high))
-    value = m.multiply_add(r * r, m.polynomial(r, _EXPONENTIAL), r) + 1.0
-    return value * ((shifted.as_(I32X4) << 23) + _ONE_BITS).as_(F32X4)
+    shifted = f.let(m.multiply_add(x, _LOG2_E, _ROUNDER + _BIAS))
+    value = _exp_near_zero(m, f, x, f.let(shifted - (_ROUNDER + _BIAS)))
+    return value * (shifted.as_(I32X4) << 23).as_(F32X4)
 
 
 @kernel("sigmoid", F32X4, inline=True, x=F32X4)
 def sigmoid(m: Mathematics, f: Function, x: Local) -> Value:
-    """1 / (1 + e^-x): 2.3 ulp, and 0 where that is no normal number."""
-    return 1.0 / (_exp_of_normal(m, f, -x) + 1.0)
+    """1 / (1 + e^-x): 2.5 ulp, and 0 where that is no normal number."""
+    return 1.0 / _one_and_exp_of_minus(m, f, x)
+
+
+@kernel("times_sigmoid", F32X4, inline=True, x=F32X4, factor=F32X4)
+def times_sigmoid(m: Mathematics, f: Function, x: Local, factor: Local) -> Value:
+    """A factor times the sigmoid of x in one division: 2.5 ulp."""
+    return factor / _one_and_exp_of_minus(m, f, x)
+
+
+def _one_and_exp_of_minus(m: Mathematics, f: Function, x: Local) -> Value:
+    """1 + e^-x."""
+    return _exp_of_normal(m, f, f.let((-x).pmin(89.0).pmax(-87.0))) + 1.0
 
 
 @kernel("tanh", F32X4, inline=True, x=F32X4)
@@ -129,7 +153,7 @@ def tanh(m: Mathematics, f: Function, x: Local) -> Value:
     size = f.let(x.abs())
     z = f.let(x * x)
     near = m.multiply_add(size * z, m.polynomial(z, _TANH), size)
-    far = 1.0 - 2.0 / (_exp_of_normal(m, f, size + size) + 1.0)
+    far = 1.0 - 2.0 / (_exp_of_normal(m, f, f.let((size + size).pmin(89.0))) + 1.0)
     return _signed((size < 0.625).select(near, far), x)
 
 
@@ -140,8 +164,20 @@ def erf(m: Mathematics, f: Function, x: Local) -> Value:
     z = f.let(x * x)
     near = m.multiply_add(size, m.polynomial(z, _ERF), size)
     clipped = f.let(size.pmin(4.0))
-    far = 1.0 - _exp_of_normal(m, f, -m.polynomial(clipped, _LOG_ERFC))
+    far = 1.0 - _exp_of_normal(m, f, f.let(-m.polynomial(clipped, _LOG_ERFC)))
     return _signed((size < 1.0).select(near, far), x)
+
+
+@kernel("one_plus_erf", F32X4, inline=True, x=F32X4)
+def one_plus_erf(m: Mathematics, f: Function, x: Local) -> Value:
+    """e^p(|x|) = 1 - erf(|x|) with a polynomial p, taken from 2 where x is positive.
+
+    No further off than 1.2 ulp of 1, of which adding 1 to erf(x) would leave as little.
+    """
+    size = f.let(x.abs().pmin(6.0))
+    log = f.let(size * m.polynomial(size, _LOG_ERFC_FROM_ZERO))
+    complement = f.let(_exp_of_normal(m, f, log))
+    return (x < 0.0).select(complement, 2.0 - complement)
 
 
 def _signed(size: Value, x: Local) -> Value:
