@@ -18,6 +18,8 @@ from wasmtime import wat2wasm
 
 from edgesite.site.articles import Article
 from edgesite.site.demo import DemoPage, Example, Proof, SiteInfo
+from edgesite.site.pieces import Pieces
+from edgesite.site.small import pictures
 from edgesite.tasks.classification import Answer
 from edgesite.tasks.images import Centre, ImageInput, prepare
 
@@ -193,7 +195,8 @@ def demo(noun: str, model: Linear, labels: Sequence[str], examples: Sequence[Exa
         examples=tuple(examples),
         proof=Proof(12, 1.2e-6, 1.0, "1.31.1", ("simd", "relaxed")),
         manifest=model.manifest,
-        files=model.files,
+        files=Pieces(model.files),
+        pictures=pictures(examples, model.spec, None),
         accent=None,
     )
 
@@ -205,7 +208,7 @@ def colour_demo(**changes: Any) -> DemoPage:
         example(model, COLOURS, f"{name}.png", f"All {name}", image)
         for name, image in pictures.items()
     ]
-    return replace(demo("colour", model, COLOURS, examples), **changes)
+    return changed(demo("colour", model, COLOURS, examples), changes)
 
 
 def stroke_demo(**changes: Any) -> DemoPage:
@@ -219,7 +222,13 @@ def stroke_demo(**changes: Any) -> DemoPage:
         for name, image in lines.items()
     ]
     whole = demo("stroke", model, STROKES, examples)
-    return replace(whole, **{"inputs_enabled": ("draw", "upload")} | changes)
+    return changed(whole, {"inputs_enabled": ("draw", "upload")} | changes)
+
+
+def changed(page: DemoPage, changes: Mapping[str, Any]) -> DemoPage:
+    """Another page, with the pictures of its examples."""
+    other = replace(page, **changes)
+    return replace(other, pictures=pictures(other.examples, other.input, None))
 
 
 def site(**changes: Any) -> SiteInfo:

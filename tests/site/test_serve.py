@@ -185,7 +185,7 @@ def test_only_the_demo_with_a_change_is_read_again(
     monkeypatch.setattr(
         source, "load_demo", lambda folder, problems: read.append(folder) or load(folder, problems)
     )
-    edit(demo / "demo.yaml", "title: Red", "title: Blue, red")
+    edit(demo / "demo.yaml", "title: Red", "title: Brown, red")
 
     live.rebuild([demo / "demo.yaml"])
 

@@ -116,6 +116,24 @@ def test_words_that_tell_how_many_demos_there_are_follow_their_number(
     assert b"One of 3 demos." in (built / "dist" / "colours" / "index.html").read_bytes()
 
 
+def test_other_words_make_a_page_without_a_look_at_the_rest(
+    built: Path, demo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (demo / "index.md").write_text(
+        "Other {{ demo.labels }} words. ![A tomato](examples/tomato.png)"
+    )
+    with monkeypatch.context() as patch:
+        patch.setattr("edgesite.site.source.load_demo", refuse)
+        build(built, built / "dist")
+    warm = contents(built / "dist")
+    monkeypatch.setenv("EDGESITE_CACHE", str(built.parent / "another"))
+
+    build(built, built / "dist")
+
+    assert b"Other 3 words." in warm["colours/index.html"]
+    assert contents(built / "dist") == warm
+
+
 @pytest.mark.parametrize("damage", ["deleted", "truncated", "changed"])
 def test_whatever_is_damaged_in_the_cache_is_made_again(built: Path, damage: str) -> None:
     before = contents(built / "dist")

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from edgesite.site.cache import Cache
-    from edgesite.site.source import DemoSource
+    from edgesite.site.finished import Finished
 
 _LOADED = re.compile(r'<(link rel="stylesheet"|script|img)[^>]* (?:src|href)="([^":?#]+)"')
 _DATA = re.compile(r'<script type="application/json" id="edgesite-demo">(.*?)</script>', re.S)
@@ -55,23 +55,22 @@ def page_parts(slug: str, files: Mapping[str, bytes], cache: Cache | None) -> di
 
 
 def over_budget(
-    demo: DemoSource, files: Mapping[str, bytes], cache: Cache | None = None
+    demo: Finished, files: Mapping[str, bytes], cache: Cache | None = None
 ) -> str | None:
     """Say how large what is where a page is above its budget."""
-    budget = demo.config.budget.page
+    budget = demo.budget
     if budget is None:
         return None
-    parts = page_parts(demo.slug, files, cache)
+    parts = page_parts(demo.page.slug, files, cache)
     total = sum(parts.values())
     if total <= budget:
         return None
     listed = ", ".join(f"{name} {_written(size)}" for name, size in parts.items() if size)
-    problem = demo.document.problem(
-        ("budget", "page"),
-        f"opening the page takes {_written(total)} with gzip, and the budget is "
-        f"{_written(budget)}: {listed}; {_REMEDIES[next(iter(parts))]}, or raise the budget",
+    return (
+        f"{demo.budget_where}: budget.page: opening the page takes {_written(total)} with gzip, "
+        f"and the budget is {_written(budget)}: {listed}; {_REMEDIES[next(iter(parts))]}, "
+        "or raise the budget"
     )
-    return str(problem)
 
 
 def _written(size_bytes: int) -> str:

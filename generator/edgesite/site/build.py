@@ -131,7 +131,7 @@ def build(
     Raises the only problem or ProblemsError; out is then as it was.
     """
     check_output(out, root)
-    started, tell = time.perf_counter(), progress or silent
+    started, tell, cache = time.perf_counter(), progress or silent, Cache.of_site(root)
     way = partial(
         _single if single else _whole,
         root,
@@ -143,8 +143,9 @@ def build(
     try:
         whole = _written(way(), out, tell)
     except LostError:  # something in the cache was damaged, or was deleted meanwhile
+        cache.mend()
         whole = _written(way(), out, tell)
-    Cache.of_site(root).prune_daily()
+    cache.prune_daily()
     return Report(
         out=out,
         pages=whole.reports,

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from edgesite.site.store import Store
 
@@ -86,22 +86,29 @@ class Cache:
     def get(self, key: str) -> dict[str, bytes] | None:
         """The files of an entry; None where there is none or it is not as it was written."""
         folder = self.path(key)
-        try:
-            index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
-            files = {name: (folder / name).read_bytes() for name in index}
-            sound = all(digest(files[name]) == index[name] for name in index)
-        except (OSError, ValueError, TypeError):
+        found = _sound(str(folder))
+        if found is None:
             return None
-        if not sound:
-            return None
+        files, index = found
         self.noted |= {index[name]: f"{folder}/{name}" for name in index}
         self.touch(folder)
         return files
 
+    def mend(self) -> None:
+        """Forget every entry that is not as it was written."""
+        for entry in self.entries():
+            if _sound(str(entry.folder)) is None:
+                self.remove(entry.folder)
+
     def touch(self, folder: Path) -> None:
         """Note that an entry is in use, so that it is among the last to be forgotten."""
         with suppress(OSError):  # a cache that may only be read is one all the same
-            os.utime(folder / INDEX)
+            os.utime(f"{folder}/{INDEX}")
+
+    def touch_all(self, places: Iterable[str]) -> None:
+        """Note that the entries of these files, by their paths in the cache, are in use."""
+        for entry in {place[:67] for place in places}:  # two digits, a slash, and a key
+            self.touch(self.folder / entry)
 
     def kept(self, key: str, make: Callable[[], Mapping[str, bytes]]) -> Mapping[str, bytes]:
         """The files of an entry, which is made and kept where there is none."""
@@ -205,6 +212,22 @@ class Cache:
             (self.folder / "CACHEDIR.TAG").write_text(
                 "Signature: 8a477f597d28d172789f06886806bc55\n", encoding="utf-8"
             )
+
+
+def _sound(folder: str) -> tuple[dict[str, bytes], dict[str, str]] | None:
+    """The files of an entry and their hashes; None where they do not match."""
+    try:
+        with open(f"{folder}/{INDEX}", "rb") as file:
+            index = json.loads(file.read())
+        files = {}
+        for name in index:
+            with open(f"{folder}/{name}", "rb") as file:
+                files[name] = file.read()
+            if digest(files[name]) != index[name]:
+                return None
+    except (OSError, ValueError, TypeError):
+        return None
+    return files, index
 
 
 def digest(data: bytes) -> str:

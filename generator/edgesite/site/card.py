@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from edgesite.site.bars import bars
-from edgesite.site.cache import digest, key_of, tool_hash, version
+from edgesite.site.cache import key_of, tool_hash, version
+from edgesite.site.pieces import content, digest_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,11 +42,11 @@ def card(demo: DemoPage, language: Language, look: Look, cache: Cache | None) ->
     look = replace(look, accent=demo.accent or look.accent)
 
     def draw() -> dict[str, bytes]:
-        return {"card": _draw(first.image, words, rows, look)}
+        return {"card": _draw(content(first.image), words, rows, look)}
 
     if cache is None:
         return draw()["card"]
-    parts = [digest(first.image), words, [(row.label, row.text, row.width) for row in rows]]
+    parts = [digest_of(first.image), words, [(row.label, row.text, row.width) for row in rows]]
     key = key_of("card", tool_hash(), version("pillow"), parts, astuple(look))
     return cache.kept(key, draw)["card"]
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from edgesite.site.attachments import Attachment
+    from edgesite.site.pieces import Part, Pieces
     from edgesite.tasks.classification import Answer
     from edgesite.tasks.images import ImageInput
 
@@ -28,7 +29,7 @@ class Example:
     """What it shows, in words: the alternative text. Never empty."""
 
     source: Path
-    image: bytes
+    image: Part
     """The file as it ships, byte for byte what the author gave."""
 
     media_type: str
@@ -71,6 +72,17 @@ class Proof:
 
 
 @dataclass(frozen=True)
+class Pictures:
+    """All that is made of a demo's examples."""
+
+    files: Pieces
+    """By POSIX path below the page: the examples themselves, and their small copies."""
+
+    shown: tuple[tuple[str, str], ...]
+    """The first example as large as the card shows it: media types and paths, best first."""
+
+
+@dataclass(frozen=True)
 class DemoPage:
     """One demo, ready to be rendered."""
 
@@ -105,8 +117,10 @@ class DemoPage:
     manifest: Mapping[str, Any]
     """manifest.json of the compiled model, as plain data."""
 
-    files: Mapping[str, bytes]
+    files: Pieces
     """The compiled model's files by name, manifest.json and model.js included."""
+
+    pictures: Pictures
 
     accent: str | None
     """A CSS colour that replaces the site's accent on this page."""

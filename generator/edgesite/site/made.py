@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgesite.errors import EdgesiteError, ProblemsError
-from edgesite.site.cache import digest, key_of
+from edgesite.site.cache import key_of
 from edgesite.site.expectations import Verdict
 from edgesite.site.folders import digests_below
 from edgesite.site.links import Page, read_page
-from edgesite.site.pieces import Piece, Pieces
+from edgesite.site.pieces import Piece, Pieces, content, digest_of
 from edgesite.site.problems import Problems
 from edgesite.site.reports import PageReport
 from edgesite.site.wording import shown
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from edgesite.site.cache import Cache
+    from edgesite.site.finished import Finished
     from edgesite.site.frame import Frame
     from edgesite.site.render import Workshop
 
@@ -103,7 +104,7 @@ def make(frame: Frame, folder: Path, begun: Callable[[str, str], None] | None = 
     started, cache = time.perf_counter(), frame.cache
     before = digests_below(folder)
     try:
-        made = _made(frame, folder, cache, begun or _silent)
+        made = _made(frame, folder, before, cache, begun or _silent)
     except ProblemsError as error:
         return error.problems
     except EdgesiteError as error:
@@ -117,45 +118,71 @@ def make(frame: Frame, folder: Path, begun: Callable[[str, str], None] | None = 
     return replace(made, report=replace(made.report, elapsed_ms=elapsed_ms))
 
 
-def _made(frame: Frame, folder: Path, cache: Cache, begun: Callable[[str, str], None]) -> MadeDemo:
+def _made(
+    frame: Frame,
+    folder: Path,
+    digests: Mapping[str, str],
+    cache: Cache,
+    begun: Callable[[str, str], None],
+) -> MadeDemo:
     from edgesite.site.budget import over_budget
     from edgesite.site.render import render_demo
-    from edgesite.site.source import load_demo
-    from edgesite.site.stages import finish
 
-    problems, name = Problems(), folder.name
-    finished = None
-    with problems.gathered():
-        source = load_demo(folder, problems)
-        threads = frame.info.isolate
-        finished = source and finish(
-            source,
-            cache,
-            problems,
-            lambda stage: begun(name, stage),
-            threads=threads,
-            draft=frame.drafts,
-        )
-    problems.raise_any()
-    assert source  # else there was a problem
-    assert finished
-    begun(name, "render")
+    finished = _finished(frame, folder, digests, cache, partial(begun, folder.name))
+    begun(folder.name, "render")
     rendered = render_demo(replace(workshop(frame), cache=cache), finished.page)
     return MadeDemo(
         folder=folder,
-        slug=source.slug,
-        slug_where=source.slug_where,
+        slug=finished.page.slug,
+        slug_where=finished.slug_where,
         row=rendered.row,
         report=finished.report,
         warnings=finished.warnings,
         verdicts=finished.verdicts,
-        over_budget=over_budget(source, rendered.files, cache),
+        over_budget=over_budget(finished, rendered.files, cache),
         pages={
-            name: read_page(data) for name, data in rendered.files.items() if name.endswith(".html")
+            name: read_page(rendered.files[name])
+            for name in rendered.files
+            if name.endswith(".html")
         },
-        files=Pieces(rendered.files),
+        files=rendered.files,
         is_draft=finished.is_draft,
     )
+
+
+def _finished(
+    frame: Frame,
+    folder: Path,
+    digests: Mapping[str, str],
+    cache: Cache,
+    begun: Callable[[str], None],
+) -> Finished:
+    """The demo with its words; of one in which nothing else has changed only these are read."""
+    from edgesite.site.finished import key_of_finished, recall, remember
+    from edgesite.site.source import load_demo, load_words
+
+    threads = frame.info.isolate
+    key = key_of_finished(folder, digests, threads=threads)
+    found = recall(folder, cache, key)
+    if found is not None:
+        body, attachments = load_words(folder)
+        page = replace(found.page, body_markdown=body, attachments=attachments)
+        return replace(found, page=page)
+    from edgesite.site.stages import finish
+
+    problems = Problems()
+    finished = None
+    with problems.gathered():
+        source = load_demo(folder, problems)
+        finished = source and finish(
+            source, cache, problems, begun, threads=threads, draft=frame.drafts
+        )
+    problems.raise_any()
+    assert finished  # else there was a problem
+    # What was edited meanwhile must not be kept as what came of the files before.
+    if not finished.is_draft and digests_below(folder) == digests:
+        remember(finished, folder, digests, cache, key)
+    return finished
 
 
 @lru_cache(maxsize=1)
@@ -202,10 +229,12 @@ def _tells_count(frame: Frame, folder: Path) -> bool:
 
 def _kept(made: MadeDemo, sources: Mapping[str, str], cache: Cache, key: str) -> MadeDemo:
     """Keep a demo in the cache; files that lie there, or in its folder, stay where they are."""
-    hashes = {name: digest(data) for name, data in made.files.items()}
+    parts = made.files.parts
+    hashes = {name: digest_of(part) for name, part in parts.items()}
     _keep_assets(made.files, hashes, cache)
     lying = {hashed: f"{made.folder}/{name}" for name, hashed in sources.items()} | cache.noted
-    own = {hashes[name]: data for name, data in made.files.items() if hashes[name] not in lying}
+    lying |= {part.digest: part.path for part in parts.values() if isinstance(part, Piece)}
+    own = {hashes[name]: content(part) for name, part in parts.items() if hashes[name] not in lying}
     lying |= {hashed: f"{cache.path(key)}/{hashed}" for hashed in own}
     kept, own_folder = f"{cache.folder}/", f"{made.folder}/"
     pieces = {
@@ -229,9 +258,19 @@ def _kept(made: MadeDemo, sources: Mapping[str, str], cache: Cache, key: str) ->
 
 def _keep_assets(files: Pieces, hashes: Mapping[str, str], cache: Cache) -> None:
     """Keep the scripts and styles, which demos share, in entries of their own."""
+    places = _places_of_assets(cache.folder)
     for name, hashed in hashes.items():
         if name.startswith("assets/") and hashed not in cache.noted:
-            cache.kept(key_of("asset", hashed), partial(dict, {hashed: files[name]}))
+            if not Path(places.get(hashed, "missing")).exists():
+                cache.kept(key_of("asset", hashed), partial(dict, {hashed: files[name]}))
+                places[hashed] = cache.noted.get(hashed, "")
+            cache.noted[hashed] = places[hashed]
+
+
+@lru_cache(maxsize=1)
+def _places_of_assets(folder: Path) -> dict[str, str]:  # noqa: ARG001
+    """Where this process has found or put them in a cache, by hash."""
+    return {}
 
 
 def plain_of(made: MadeDemo, places: Mapping[str, tuple[bool, str]]) -> dict[str, Any]:
@@ -258,9 +297,7 @@ def _read(plain: Mapping[str, Any], folder: Path, cache: Cache) -> MadeDemo | No
     made = demo_of(plain, folder, cache.folder, folder)
     if not all(part.is_there() for part in made.files.parts.values() if isinstance(part, Piece)):
         return None
-    cached = (place for is_cached, place, _, _ in plain["files"].values() if is_cached)
-    for entry in {place[:67] for place in cached}:  # two digits, a slash, and a key
-        cache.touch(cache.folder / entry)
+    cache.touch_all(place for is_cached, place, _, _ in plain["files"].values() if is_cached)
     return made
 
 

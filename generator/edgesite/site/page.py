@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import gzip
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from edgesite.site.cache import digest, key_of
+from edgesite.site.cache import key_of
 from edgesite.site.language import fill
+from edgesite.site.pieces import content, digest_of, size_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from edgesite.site.cache import Cache
     from edgesite.site.demo import DemoPage, Example
     from edgesite.site.language import Language
+    from edgesite.site.pieces import Part
 
 
 @dataclass(frozen=True)
@@ -26,17 +29,26 @@ class Size:
     gzip: int
 
     @classmethod
-    def of(cls, data: bytes, cache: Cache | None = None) -> Size:
+    def of(cls, part: Part, cache: Cache | None = None) -> Size:
         """Measure a file, gzip at its best, unless an earlier build has."""
 
         def measure() -> dict[str, bytes]:
-            return {"gzip": str(len(gzip.compress(data, 9, mtime=0))).encode()}
+            return {"gzip": str(len(gzip.compress(content(part), 9, mtime=0))).encode()}
 
-        kept = cache.kept(key_of("size", digest(data)), measure) if cache else measure()
-        return cls(len(data), int(kept["gzip"]))
+        hashed, known = digest_of(part), _measured()
+        if hashed not in known:
+            kept = cache.kept(key_of("size", hashed), measure) if cache else measure()
+            known[hashed] = int(kept["gzip"])
+        return cls(size_of(part), known[hashed])
 
     def __add__(self, other: Size) -> Size:
         return Size(self.raw + other.raw, self.gzip + other.gzip)
+
+
+@lru_cache(maxsize=1)
+def _measured() -> dict[str, int]:
+    """What this process has measured already, by hash: demos share scripts."""
+    return {}
 
 
 @dataclass(frozen=True)
@@ -59,12 +71,12 @@ class Receipt:
         cache: Cache | None = None,
     ) -> Receipt:
         """Measure the files of a demo and the scripts of its page."""
-        modules = demo.manifest["modules"]
+        modules, parts = demo.manifest["modules"], demo.files.parts
         return cls(
             script=Size.of(script.data, cache) + Size.of(worker.data, cache),
-            weights=Size.of(demo.files[demo.manifest["weights"]["file"]], cache),
-            simd=Size.of(demo.files[modules["simd"]["file"]], cache),
-            relaxed=Size.of(demo.files[modules["relaxed"]["file"]], cache),
+            weights=Size.of(parts[demo.manifest["weights"]["file"]], cache),
+            simd=Size.of(parts[modules["simd"]["file"]], cache),
+            relaxed=Size.of(parts[modules["relaxed"]["file"]], cache),
         )
 
     @property

@@ -63,17 +63,35 @@ class Piece:
             return False
 
 
+Part = bytes | Piece
+"""A file, in memory or where it lies."""
+
+
+def content(part: Part) -> bytes:
+    """The bytes of a file; LostError where they are no longer there."""
+    return part.read() if isinstance(part, Piece) else part
+
+
+def digest_of(part: Part) -> str:
+    """The SHA-256 of a file, in hex; those that lie somewhere are not read for it."""
+    return part.digest if isinstance(part, Piece) else digest(part)
+
+
+def size_of(part: Part) -> int:
+    """Bytes."""
+    return part.size_bytes if isinstance(part, Piece) else len(part)
+
+
 class Pieces(Mapping[str, bytes]):
     """The files of a site by POSIX path; each is read when it is asked for."""
 
-    def __init__(self, files: Mapping[str, bytes | Piece]) -> None:
-        self.parts: dict[str, Piece | bytes] = (
+    def __init__(self, files: Mapping[str, Part]) -> None:
+        self.parts: dict[str, Part] = (
             dict(files.parts) if isinstance(files, Pieces) else dict(files)
         )
 
     def __getitem__(self, name: str) -> bytes:
-        part = self.parts[name]
-        return part.read() if isinstance(part, Piece) else part
+        return content(self.parts[name])
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.parts)
@@ -84,19 +102,17 @@ class Pieces(Mapping[str, bytes]):
     def __contains__(self, name: object) -> bool:
         return name in self.parts
 
-    def __or__(self, others: Mapping[str, bytes]) -> Pieces:
+    def __or__(self, others: Mapping[str, Part]) -> Pieces:
         """These files and others, which count where both have one."""
         return Pieces({**self.parts, **Pieces(others).parts})
 
     def digest(self, name: str) -> str:
         """The SHA-256 of a file, in hex; those that lie somewhere are not read for it."""
-        part = self.parts[name]
-        return part.digest if isinstance(part, Piece) else digest(part)
+        return digest_of(self.parts[name])
 
     def size(self, name: str) -> int:
         """Bytes."""
-        part = self.parts[name]
-        return part.size_bytes if isinstance(part, Piece) else len(part)
+        return size_of(self.parts[name])
 
     @property
     def size_bytes(self) -> int:

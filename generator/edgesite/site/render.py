@@ -21,7 +21,7 @@ from edgesite.site.assets import Asset
 from edgesite.site.bars import bars
 from edgesite.site.cache import digest
 from edgesite.site.card import SIZE, card
-from edgesite.site.copies import TYPES, copied, copies
+from edgesite.site.copies import copied
 from edgesite.site.facts import demo_facts, site_facts
 from edgesite.site.hooks import Hooks
 from edgesite.site.language import fill, find_language
@@ -29,9 +29,8 @@ from edgesite.site.listings import FEED, has_feed, listings
 from edgesite.site.looks import LOOKS
 from edgesite.site.offline import offline_files
 from edgesite.site.page import Receipt, caption, page_data
-from edgesite.site.pieces import Pieces
+from edgesite.site.pieces import Pieces, digest_of
 from edgesite.site.policy import WITH_LINKS, policy
-from edgesite.site.small import small_pictures
 from edgesite.site.templates import Templates, load_templates, rendered
 from edgesite.site.words import Setting, to_html
 
@@ -46,6 +45,7 @@ if TYPE_CHECKING:
     from edgesite.site.demo import DemoPage, SiteInfo
     from edgesite.site.facts import Facts
     from edgesite.site.language import Language
+    from edgesite.site.pieces import Part
     from edgesite.site.templates import Templates
     from edgesite.tasks.images import ImageInput
 
@@ -70,7 +70,7 @@ class RenderedDemo:
     row: Mapping[str, Any]
     """What the index of demos shows of it, as plain data."""
 
-    files: Mapping[str, bytes]
+    files: Pieces
 
 
 @dataclass(frozen=True)
@@ -148,7 +148,7 @@ def render_demo(workshop: Workshop, demo: DemoPage) -> RenderedDemo:
         "tags": demo.tags,
         "date": demo.date,
     }
-    return RenderedDemo(row, renderer.files)
+    return RenderedDemo(row, Pieces(renderer.files))
 
 
 def render_around(
@@ -168,8 +168,8 @@ def render_around(
     for article in workshop.articles:
         renderer.attach(article.folder, article.attachments)
     renderer.files |= listings(workshop.site, rows, workshop.articles)
-    everything = demos | renderer.files
-    return renderer.files | offline_files(everything, workshop.site, workshop.assets)
+    own = Pieces(renderer.files)
+    return {**own, **offline_files(demos | own, workshop.site, workshop.assets)}
 
 
 class _Renderer:
@@ -181,7 +181,7 @@ class _Renderer:
         self.site, self.assets, self.language = workshop.site, workshop.assets, workshop.language
         self.look = LOOKS[workshop.site.look]
         self.others = others or Pieces({})
-        self.files: dict[str, bytes] = {}
+        self.files: dict[str, Part] = {}
 
     def demo(self, demo: DemoPage) -> Receipt:
         """Add a demo's page and all files below it; its sizes are returned."""
@@ -191,20 +191,13 @@ class _Renderer:
         receipt = Receipt.of(demo, script, worker, self.workshop.cache)
         facts = demo_facts(demo, receipt, self.language.figures)
         first = demo.examples[0].answers if demo.examples else ()
-        pictures = small_pictures(demo, self.workshop.cache)
-        self.files |= {f"{demo.slug}/{name}": data for name, data in pictures.items()}
-        self.files |= {f"{demo.slug}/{name}": data for name, data in demo.files.items()}
-        shown = copies(demo.examples[0].image, self.workshop.cache) if demo.examples else None
-        sources = []
-        for ending, data in shown.files.items() if shown else ():
-            address = f"shown/{demo.examples[0].name}{ending}"
-            self.files[f"{demo.slug}/{address}"] = data
-            sources.append((TYPES[ending], address))
+        for files in (demo.pictures.files, demo.files):
+            self.files |= {f"{demo.slug}/{name}": part for name, part in files.parts.items()}
         self._page(
             f"{demo.slug}/index.html",
             "demo.html",
             heading=demo.title,
-            sources=sources,
+            sources=demo.pictures.shown,
             demo=demo,
             script=self._asset(script),
             style=self._asset(self._style(demo.accent)),
@@ -299,8 +292,9 @@ class _Renderer:
                 self.files.setdefault(folder + name + ending, data)
         for attachment in attachments:
             path = folder + attachment.name
-            is_other = path in self.others and self.others.digest(path) != digest(attachment.data)
-            if is_other or self.files.setdefault(path, attachment.data) != attachment.data:
+            hashed = digest(attachment.data)
+            is_other = path in self.others and self.others.digest(path) != hashed
+            if is_other or digest_of(self.files.setdefault(path, attachment.data)) != hashed:
                 raise BuildError(
                     f"{attachment.where}: the page has a file of its own named "
                     f'"{attachment.name}"; give yours another name'

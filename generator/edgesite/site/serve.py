@@ -187,6 +187,7 @@ class LiveSite:
         try:
             return self._answer(path)
         except LostError:  # somebody has cleared the cache, which most files lie in
+            Cache.of_site(self.root).mend()
             self._memory.demos.clear()
             self.rebuild()
             return self._answer(path)

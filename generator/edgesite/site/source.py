@@ -117,7 +117,7 @@ def load_demo(folder: Path, problems: Problems) -> DemoSource | None:
     body = ""
     files: tuple[Attachment, ...] = ()
     with problems.gathered():
-        body, files = _body(folder, DEMO_FACTS)
+        body, files = load_words(folder)
     pictures = load_pictures(folder, config, document, labels or None, problems)
     try:
         model = file_below(folder, config.model)
@@ -132,6 +132,14 @@ def load_demo(folder: Path, problems: Problems) -> DemoSource | None:
         folder, slug, config, document, labels, labels_where, model, body, pictures, files,
         tuple(tried),
     )  # fmt: skip
+
+
+def load_words(folder: Path) -> tuple[str, tuple[Attachment, ...]]:
+    """The words of a demo and the files that they refer to.
+
+    Raises ConfigError or ProblemsError where they cannot be rendered, or a file is missing.
+    """
+    return _body(folder, DEMO_FACTS)
 
 
 def _calibration(folder: Path, config: DemoConfig, document: Document) -> list[Path]:

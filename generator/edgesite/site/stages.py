@@ -7,16 +7,18 @@ cache, so that they may run in any process.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from edgesite.site.answers import answers, doubts, losses, verified
 from edgesite.site.compiled import compiled
 from edgesite.site.demo import DemoPage, Example
-from edgesite.site.expectations import Verdict, verdicts
+from edgesite.site.expectations import verdicts
+from edgesite.site.finished import Finished
 from edgesite.site.fit import fit
 from edgesite.site.page import Size
+from edgesite.site.pieces import Pieces
 from edgesite.site.reports import PageReport
+from edgesite.site.small import pictures
 from edgesite.targets.artifacts import described
 from edgesite.tasks.classification import Classification, probabilities
 
@@ -30,18 +32,6 @@ if TYPE_CHECKING:
 
 Begun = Callable[[str], None]
 """Is told the name of a stage as it begins."""
-
-
-@dataclass(frozen=True)
-class Finished:
-    """A demo that is compiled and compared."""
-
-    page: DemoPage
-    report: PageReport
-    warnings: tuple[str, ...]
-    verdicts: tuple[Verdict, ...]
-    is_draft: bool
-    """Whether smaller forms of its weights are still to be looked for."""
 
 
 def finish(
@@ -67,16 +57,21 @@ def finish(
     facts = verified(demo, model, how, cache)
     rows = probabilities(facts.scores, demo.config.output.activation)
     return Finished(
-        page=_page(demo, model, how, facts, rows),
+        page=_page(demo, model, how, facts, rows, cache),
         report=_report(demo, model, facts, cache),
         warnings=(*losses(demo, facts.proof), *doubts(demo, facts.scores)),
         verdicts=verdicts(demo, rows),
+        slug_where=demo.slug_where,
+        budget=demo.config.budget.page,
+        budget_where=demo.document.where(("budget", "page")),
         is_draft=model.is_draft,
     )
 
 
-def _page(demo: DemoSource, model: Compiled, how: Fit, facts: Verified, rows: Scores) -> DemoPage:
-    config = demo.config
+def _page(
+    demo: DemoSource, model: Compiled, how: Fit, facts: Verified, rows: Scores, cache: Cache
+) -> DemoPage:
+    config, examples = demo.config, _examples(demo, rows)
     task = Classification(
         input=how.input,
         output=how.output,
@@ -96,10 +91,13 @@ def _page(demo: DemoSource, model: Compiled, how: Fit, facts: Verified, rows: Sc
         threshold=config.output.threshold,
         inputs_enabled=tuple(config.inputs),
         body_markdown=demo.body_markdown,
-        examples=_examples(demo, rows),
+        examples=examples,
         proof=facts.proof,
         manifest=model.manifest.model_dump(mode="json"),
-        files={**model.files, **described(model.manifest.model_copy(update={"task": task}))},
+        files=Pieces(
+            {**model.files, **described(model.manifest.model_copy(update={"task": task}))}
+        ),
+        pictures=pictures(examples, how.input, cache),
         accent=config.accent,
         tags=tuple(config.tags),
         date=config.date,
