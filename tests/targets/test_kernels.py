@@ -154,6 +154,17 @@ def test_winograd_handles_ragged_edges(
     assert tiles[0] * tiles[1] < 4 or "winograd4" in kernels_of(model)
 
 
+@pytest.mark.parametrize("size", [(4, 4), (3, 3), (4, 3), (3, 8), (2, 8)])
+@pytest.mark.parametrize(("channels", "filters"), [(16, 9), (256, 264)])
+def test_small_maps_are_cut_into_smaller_tiles(
+    size: tuple[int, int], channels: int, filters: int, rng: np.random.Generator
+) -> None:
+    model, feeds = conv(rng, (2, channels, *size), (filters, channels, 3, 3), pads=[1] * 4)
+
+    assert_answers_alike(model, feeds, tolerance=2e-5)
+    assert "winograd2" in kernels_of(model)
+
+
 @pytest.mark.parametrize(("filters", "kernel"), [(192, "winograd4"), (194, "winograd2")])
 def test_large_filters_are_transformed_in_equal_parts_or_for_smaller_tiles(
     filters: int, kernel: str, rng: np.random.Generator

@@ -79,6 +79,11 @@ class Shape:
         return -(-self.filters // PANEL)
 
     @property
+    def tiles(self) -> int:
+        """How many tiles an image has."""
+        return self.tile_rows * self.tile_columns
+
+    @property
     def tile_rows(self) -> int:
         """Rows of tiles in an image."""
         return -(-self.height // self.m)
@@ -123,9 +128,9 @@ def shape_of(product: Contraction) -> Shape | None:
         return None
     if shape.channels % shape.arithmetic.lanes.lanes:
         return None
-    if shape.filter_bytes > LARGEST_FILTERS and shape.parts == 1:
+    if shape.tiles < FEWEST_TILES or (shape.filter_bytes > LARGEST_FILTERS and shape.parts == 1):
         shape = replace(shape, arithmetic=choice[2])
-    return shape if shape.tile_rows * shape.tile_columns >= FEWEST_TILES else None
+    return shape if shape.tiles >= FEWEST_TILES else None
 
 
 def reach(product: Contraction) -> tuple[tuple[int, int], ...]:
