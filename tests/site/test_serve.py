@@ -86,6 +86,40 @@ def edgesite_build(site: Path) -> None:
     build(site, site / "dist")
 
 
+def test_what_the_last_build_made_shows_at_once(
+    site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    edgesite_build(site)
+    live = LiveSite(site, watched=True)
+    with monkeypatch.context() as patch:
+        patch.setattr(serve_module, "made", refuse)
+        shown = live.recall()
+    before = live.answer("colours/")[2]
+
+    assert shown is not None
+    assert b"/_edgesite/live.js" in before
+    assert live.rebuild().pages == 0
+    assert live.answer("colours/")[2] == before
+
+
+def test_what_has_changed_since_the_last_build_is_not_shown_as_it_was(
+    site: Path, demo: Path
+) -> None:
+    edgesite_build(site)
+    edit(demo / "demo.yaml", "title: Red", "title: Blue, red")
+
+    assert LiveSite(site, watched=True).recall() is None
+
+
+def test_pages_that_a_service_worker_keeps_are_not_shown_to_an_author(site: Path) -> None:
+    with (site / "edgesite.yaml").open("a") as file:
+        file.write("offline: true\n")
+    edgesite_build(site)
+
+    assert LiveSite(site, watched=True).recall() is None
+    assert LiveSite(site, watched=False).recall() is not None
+
+
 def test_a_page_that_follows_is_not_kept_by_a_service_worker(site: Path) -> None:
     with (site / "edgesite.yaml").open("a") as file:
         file.write("offline: true\n")

@@ -21,6 +21,17 @@ def test_headings_start_below_the_title_of_the_page(first: str) -> None:
     assert to_html(first) == '<h2 id="one">One</h2>\n<h3 id="two">Two</h3>'
 
 
+def test_nothing_of_one_text_is_left_in_the_next() -> None:
+    first = (
+        "[a]: https://example.org\n\n## A {#b}\n\n[^1] {{ x }}\n\n[^1]: Note.\n\n!!! note\n    In"
+    )
+    to_html(first, Setting(facts={"x": "1"}))
+
+    assert to_html("[a] {{ x }}[^1]\n\n## B", Setting(facts={"y": "1"})) == (
+        '<p>[a] [^1]</p>\n<h2 id="b">B</h2>'
+    )
+
+
 def test_code_has_the_classes_of_pygments() -> None:
     html = to_html("```python\nimport edgesite\n```")
 

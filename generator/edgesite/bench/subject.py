@@ -12,8 +12,9 @@ import edgesite
 from edgesite.errors import UsageError
 from edgesite.site.cache import Cache
 from edgesite.site.compiled import compiled
+from edgesite.site.folders import DEMO_FILE
 from edgesite.site.problems import Problems
-from edgesite.site.source import DEMO_FILE, DemoSource, load_demo
+from edgesite.site.source import DemoSource, load_demo
 from edgesite.targets.feeds import random_feeds
 from edgesite.verify import Reference
 

@@ -113,7 +113,7 @@ def cache_clear(site: Root = Path(), as_json: AsJson = False) -> None:
 
 def _cache(site: Path) -> Cache:
     from edgesite.site.cache import Cache
-    from edgesite.site.source import check_is_site
+    from edgesite.site.folders import check_is_site
 
     check_is_site(site)
     return Cache.of_site(site)
@@ -179,9 +179,9 @@ def _write_folder(
 
 
 def _write_workflow(site: Path, remote: str, replace: bool, dry_run: bool, as_json: bool) -> None:
+    from edgesite.site.folders import check_is_site
     from edgesite.site.publish_git import Repository
     from edgesite.site.publish_workflow import FILE, workflow, write_workflow
-    from edgesite.site.source import check_is_site
 
     check_is_site(site)
     repository = Repository(site, remote)

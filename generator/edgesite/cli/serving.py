@@ -51,8 +51,8 @@ def serve(
     needs one keeps the visitor's picture. What is broken is shown over the last good page.
     """
     with reported(as_json=False):
+        from edgesite.site.folders import check_is_site
         from edgesite.site.serve import LiveSite
-        from edgesite.site.source import check_is_site
         from edgesite.site.watch import Watcher
 
         check_is_site(site)
@@ -60,8 +60,9 @@ def serve(
         watcher = Watcher(site, poll=poll) if watch else None
         told = _tell if watch else None
         live = LiveSite(site, watched=watch, workers=workers(None), told=told)
+        recalled = live.recall()
         # The first build says at which path the site is.
-        _tell(live.rebuild(), is_first=True)
+        _tell(recalled or live.rebuild(), is_first=True)
         server = _listening(live, host, port, isolated)
         threading.Thread(target=server.serve_forever, args=(0.1,), daemon=True).start()
         print(f"{server.url}  (Ctrl+C stops)", flush=True)
@@ -73,6 +74,9 @@ def serve(
             if watcher is None:
                 threading.Event().wait()
             else:
+                if recalled:
+                    live.rebuild()
+                threading.Thread(target=live.prepare, daemon=True).start()
                 for paths in watcher.changes():
                     _tell(live.rebuild(paths))
         except KeyboardInterrupt:

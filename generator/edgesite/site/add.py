@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 import edgesite
 from edgesite.errors import BuildError, EdgesiteError, UnsupportedShapeError
 from edgesite.site.compiled import outside_files
+from edgesite.site.folders import DEMOS_FOLDER, check_is_site
 from edgesite.site.guess import Guess, guess, guess_sizes
 from edgesite.site.paths import slug_of
 from edgesite.site.scaffold import title_of, write_new_folder
 from edgesite.site.schemas import renew_schemas, schema_line
-from edgesite.site.source import DEMOS_FOLDER, RESERVED, check_is_site
+from edgesite.site.source import RESERVED
 from edgesite.site.wording import shown
 from edgesite.verify import Reference
 

@@ -15,17 +15,18 @@ from typing import TYPE_CHECKING
 
 from edgesite.errors import ConfigError
 from edgesite.site.attachments import attachments
+from edgesite.site.cache import key_of, page_tools
 from edgesite.site.document import at, read_text
 from edgesite.site.facts import SITE_FACTS
 from edgesite.site.paths import files_below
 from edgesite.site.wording import described
-from edgesite.site.words import checked_html, to_html
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Sequence
     from pathlib import Path
 
     from edgesite.site.attachments import Attachment
+    from edgesite.site.cache import Cache
     from edgesite.site.document import Document
     from edgesite.site.problems import Problems
 
@@ -79,10 +80,11 @@ def description(html: str) -> str:
 
 
 def load_articles(
-    root: Path, names: Sequence[str], document: Document, problems: Problems
+    root: Path, names: Sequence[str], document: Document, problems: Problems, cache: Cache
 ) -> tuple[Article, ...]:
     """Read the files that `pages` of edgesite.yaml names, in that order, each once.
 
+    What their words are as HTML is kept in the cache.
     What is wrong goes to problems: names without files, files that are no Markdown or lie
     elsewhere, and files without a heading.
     """
@@ -96,7 +98,7 @@ def load_articles(
     found = []
     for file in files.values():
         with problems.gathered():
-            found.append(_article(file, root, files))
+            found.append(_article(file, root, files, cache))
     return tuple(found)
 
 
@@ -120,12 +122,11 @@ def led_to_pages(html: str, folder: str, sources: Collection[str]) -> str:
 
 
 def files_of(
-    words: Path, text: str, facts: Iterable[str], root: Path, sources: Collection[str]
+    words: Path, text: str, html: str, root: Path, sources: Collection[str]
 ) -> tuple[Attachment, ...]:
     """Read the files that words show or link to, the pages of other words left out.
 
-    facts: what they may name. Raises ProblemsError where a file is missing or cannot be shipped,
-    or a part of the text cannot be rendered.
+    html: the text as checked. Raises ProblemsError where a file is missing or cannot be shipped.
     """
     folder = words.parent.relative_to(root).as_posix()
     pages = {*sources, *map(page_of, sources)}
@@ -134,17 +135,26 @@ def files_of(
         is_page = _source(folder, _parted(found[2])[0]) in pages
         return found[1] + ("" if is_page else found[2]) + found[3]
 
-    return attachments(words, text, _LINK.sub(unless_page, checked_html(words, text, facts)))
+    return attachments(words, text, _LINK.sub(unless_page, html))
 
 
-def _article(file: Path, root: Path, sources: Collection[str]) -> Article:
+def _article(file: Path, root: Path, sources: Collection[str], cache: Cache) -> Article:
     text = read_text(file)
     heading = _TITLE.match(text)
     if heading is None:
         raise ConfigError(f"{at(file)}: has no heading; begin with # and the title of the page")
     source = file.relative_to(root).as_posix()
-    title, body = _plain(to_html(heading[1])), text[heading.end() :]
-    return Article(source, title, body, files_of(file, text, SITE_FACTS, root, sources))
+    title = heading[1]
+
+    def converted() -> dict[str, bytes]:
+        from edgesite.site.words import checked_html, to_html
+
+        html = checked_html(file, text, SITE_FACTS)
+        return {"title": _plain(to_html(title)).encode(), "html": html.encode()}
+
+    kept = cache.kept(key_of("article", page_tools(), text), converted)
+    files = files_of(file, text, kept["html"].decode(), root, sources)
+    return Article(source, kept["title"].decode(), text[heading.end() :], files)
 
 
 def _checked(source: str) -> str:

@@ -182,7 +182,8 @@ def whole_of(site: Checked, files: Pieces) -> Whole:
     _refuse_over_budget(site.demos)
     read = {name: page for demo in site.demos for name, page in demo.pages.items()}
     astray = broken_links(files, site.frame.info.site_url, read)
-    return Whole(files, site.reports, (*site.warnings, *astray))
+    warnings = (*site.warnings, *astray)
+    return Whole(files, site.reports, warnings, site.info.site_url, bool(site.info.offline))
 
 
 def _single(root: Path, tell: Progress, **how: Any) -> Whole:

@@ -7,13 +7,30 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edgesite.errors import BuildError
+from edgesite.site.wording import shown
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-SITE_FOLDERS = ("demos", "docs", "theme")
+SITE_FILE = "edgesite.yaml"
+DEMO_FILE = "demo.yaml"
+DEMOS_FOLDER = "demos"
+SITE_FOLDERS = (DEMOS_FOLDER, "docs", "theme")
 """What a site is made from, with the files beside edgesite.yaml; words may show others."""
 
 _PASSED_OVER = ("__pycache__",)
+
+
+def check_is_site(root: Path) -> None:
+    """Raise BuildError where a folder is no site."""
+    if not root.is_dir():
+        raise BuildError(f"{shown(root)}: no such folder; `edgesite new SITE` makes a site")
+    if not (root / SITE_FILE).is_file():
+        raise BuildError(
+            f"{shown(root)}: has no {SITE_FILE}; "
+            "give the folder of a site, or make one with `edgesite new SITE`"
+        )
 
 
 def site_digests(root: Path) -> dict[str, str]:

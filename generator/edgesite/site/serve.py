@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from html import escape
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -21,12 +22,11 @@ from edgesite.errors import EdgesiteError
 from edgesite.site.assets import Assets
 from edgesite.site.build import Memory, made
 from edgesite.site.cache import Cache
-from edgesite.site.config import SiteConfig
-from edgesite.site.folders import digests_below
+from edgesite.site.folders import DEMOS_FOLDER, SITE_FILE, digests_below, site_digests
+from edgesite.site.hooks import has_hooks
 from edgesite.site.pieces import LostError, Pieces
 from edgesite.site.serve_problems import Problem, problems_of
-from edgesite.site.source import DEMOS_FOLDER, SITE_FILE
-from edgesite.site.validate import load_config
+from edgesite.site.unchanged import key_of_site, recall
 from edgesite.site.wording import shown
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ class LiveSite:
         weights; else those with float32 weights are shown first.
         """
         self.root = root
-        self.base = _base(root)
+        self.base = "/"
         self._watched, self._workers = watched, workers
         self._told = told
         self._memory = Memory(drafts=told is not None)
@@ -111,6 +111,25 @@ class LiveSite:
         self._building = threading.Lock()
         self._changed = threading.Condition()
         self._closed = False
+
+    def recall(self) -> Change | None:
+        """Show what the last build made, if nothing has changed since; None if something has.
+
+        What an edit is made from is read by the first rebuild, which may follow later.
+        """
+        started, cache = time.perf_counter(), Cache.of_site(self.root)
+        key = key_of_site(self.root, site_digests(self.root), cache)
+        whole = None if has_hooks() else recall(self.root, key, cache)
+        # An author who goes on editing must not be shown what a service worker has kept.
+        if whole is None or (self._watched and whole.is_offline):
+            return None
+        if self._watched:
+            theme = self.root / "theme"
+            self._script = Assets.load(theme if theme.is_dir() else None, cache).live.data
+        self.base = _path(whole.site_url)
+        self._state = _State(whole.files, _hashes(whole.files), (), is_ready=True)
+        elapsed_ms = (time.perf_counter() - started) * 1000
+        return Change((), 0, (), whole.warnings, elapsed_ms)
 
     def rebuild(self, changed: Sequence[Path] = (), progress: Progress | None = None) -> Change:
         """Build what the changed files need; never raises for anything an author wrote."""
@@ -135,6 +154,8 @@ class LiveSite:
             self._finish(site.frame, drafts)
         except Exception as error:  # whatever it is, the next edit may mend it
             state = _State(before.files, before.hashes, problems_of(error), is_ready=True)
+            if not before.is_ready:
+                self.base = _base(self.root)
             self._script = self._script or _stock_script()
         with self._changed:
             self._state = state
@@ -175,6 +196,12 @@ class LiveSite:
                 self._memory.drafts = True
             if self._told:
                 self._told(change)
+
+    def prepare(self) -> None:
+        """Import what compiles, so that a new model need not wait for that."""
+        for name in ("edgesite.site.stages", "edgesite.compiler", "onnxruntime", "wasmtime"):
+            if not self._closed:
+                import_module(name)
 
     def close(self) -> None:
         """Let everything that waits for a change go."""
@@ -255,6 +282,9 @@ class LiveSite:
 
 def _base(root: Path) -> str:
     """Where a site wants to be, even if it cannot be built just now."""
+    from edgesite.site.config import SiteConfig
+    from edgesite.site.validate import load_config
+
     try:
         return _path(load_config(root / SITE_FILE, SiteConfig)[0].site_url)
     except EdgesiteError:

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 from edgesite.errors import BuildError, ConfigError
 from edgesite.site.articles import files_of, load_articles
+from edgesite.site.cache import Cache
 from edgesite.site.config import DemoConfig, SiteConfig
 from edgesite.site.demo import SiteInfo
 from edgesite.site.document import read_text
 from edgesite.site.facts import DEMO_FACTS, SITE_FACTS
+from edgesite.site.folders import DEMO_FILE, DEMOS_FOLDER, SITE_FILE, check_is_site
 from edgesite.site.labels import read_labels
 from edgesite.site.language import find_language
 from edgesite.site.paths import file_below, files_below, slug_of
@@ -30,9 +32,6 @@ if TYPE_CHECKING:
     from edgesite.site.document import Document
     from edgesite.site.problems import Problems
 
-SITE_FILE = "edgesite.yaml"
-DEMO_FILE = "demo.yaml"
-DEMOS_FOLDER = "demos"
 RESERVED = ("assets", "docs", "index", "404")
 """What pages of demos cannot be called, because the site has these itself."""
 
@@ -156,17 +155,6 @@ def _calibration(folder: Path, config: DemoConfig, document: Document) -> list[P
     return paths
 
 
-def check_is_site(root: Path) -> None:
-    """Raise BuildError where a folder is no site."""
-    if not root.is_dir():
-        raise BuildError(f"{shown(root)}: no such folder; `edgesite new SITE` makes a site")
-    if not (root / SITE_FILE).is_file():
-        raise BuildError(
-            f"{shown(root)}: has no {SITE_FILE}; "
-            "give the folder of a site, or make one with `edgesite new SITE`"
-        )
-
-
 def _load_info(root: Path, problems: Problems) -> tuple[SiteInfo, tuple[Article, ...], str | None]:
     config, document = load_config(root / SITE_FILE, SiteConfig)
     try:
@@ -178,7 +166,7 @@ def _load_info(root: Path, problems: Problems) -> tuple[SiteInfo, tuple[Article,
         raise document.problem(("sanitize",), what)
     if config.footer:
         checked_html(root / SITE_FILE, read_text(root / SITE_FILE), SITE_FACTS, config.footer)
-    articles = load_articles(root, config.pages, document, problems)
+    articles = load_articles(root, config.pages, document, problems, Cache.of_site(root))
     body, files = _body(root, SITE_FACTS, [article.source for article in articles])
     info = SiteInfo(
         title=config.title,
@@ -205,7 +193,7 @@ def _body(
     if not path.exists():
         return "", ()
     text = read_text(path)
-    return text, files_of(path, text, facts, folder, pages)
+    return text, files_of(path, text, checked_html(path, text, facts), folder, pages)
 
 
 def _demo_folders(root: Path) -> list[Path]:

@@ -32,6 +32,9 @@ class Whole:
     files: Pieces
     reports: tuple[PageReport, ...]
     warnings: tuple[str, ...]
+    site_url: str | None = None
+    is_offline: bool = False
+    """Whether a service worker keeps its pages."""
 
 
 def key_of_site(root: Path, digests: Mapping[str, str], cache: Cache) -> str:
@@ -57,7 +60,9 @@ def recall(root: Path, key: str, cache: Cache) -> Whole | None:
     if not all(piece.is_there() for piece in files.values()):
         return None
     reports = tuple(PageReport.of(report) for report in plain["reports"])
-    return Whole(Pieces(files), reports, tuple(plain["warnings"]))
+    return Whole(
+        Pieces(files), reports, tuple(plain["warnings"]), plain["site_url"], plain["is_offline"]
+    )
 
 
 def remember(root: Path, key: str, whole: Whole, shows: Mapping[str, str], cache: Cache) -> None:
@@ -78,6 +83,8 @@ def remember(root: Path, key: str, whole: Whole, shows: Mapping[str, str], cache
         "files": files,
         "reports": [report.plain() for report in whole.reports],
         "warnings": whole.warnings,
+        "site_url": whole.site_url,
+        "is_offline": whole.is_offline,
         "elsewhere": shows,
     }
     cache.put(key, {_RECORD: zlib.compress(json.dumps(plain).encode(), 1)})

@@ -7,9 +7,10 @@ Content-Security-Policy does not let it. `sanitize` in edgesite.yaml is for text
 from __future__ import annotations
 
 import re
+import threading
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from markdown import Markdown
 from markdown.extensions import Extension
@@ -17,6 +18,7 @@ from markdown.extensions.admonition import AdmonitionProcessor
 from markdown.extensions.footnotes import FootnoteExtension
 from markdown.extensions.toc import TocExtension
 from markdown.treeprocessors import Treeprocessor
+from pygments.formatters.html import HtmlFormatter
 
 from edgesite.errors import ConfigError, EdgesiteError, ProblemsError
 from edgesite.site.captions import add_captions
@@ -45,8 +47,26 @@ _EXTENSIONS = (
     "tables",
 )
 
+
+def _formatter(**options: Any) -> HtmlFormatter[str]:
+    """What writes highlighted code; making one takes as long as a short code."""
+    lines = tuple(options.pop("hl_lines", ()))
+    return _remembered_formatter(lines, tuple(options.items()))
+
+
+@lru_cache(maxsize=16)
+def _remembered_formatter(
+    lines: tuple[int, ...], options: tuple[tuple[str, Any], ...]
+) -> HtmlFormatter[str]:
+    return HtmlFormatter(hl_lines=lines, **dict(options))
+
+
 _SETTINGS: dict[str, dict[str, object]] = {
-    "codehilite": {"css_class": "code", "guess_lang": False},
+    "codehilite": {
+        "css_class": "code",
+        "guess_lang": False,
+        "pygments_formatter": _formatter,
+    },
     # The policy forbids the style attributes that are the default.
     "tables": {"use_align_attribute": True},
 }
@@ -116,32 +136,52 @@ def _remembered(
 
 
 def _converted(markdown: str, setting: Setting) -> tuple[str, list[tuple[str, str]]]:
-    complaints: list[tuple[str, str]] = []
-    html = _converter(setting, complaints).convert(markdown)
-    return (sanitized(html) if setting.sanitize else html), complaints
+    converter = _converter(setting.language, threading.get_ident())
+    html = converter.convert(markdown, setting)
+    return (sanitized(html) if setting.sanitize else html), [*converter.complaints]
 
 
-def _converter(setting: Setting, complaints: list[tuple[str, str]]) -> Markdown:
-    def complain(part: str, what: str) -> None:
-        complaints.append((part, what))
+@lru_cache(maxsize=8)
+def _converter(language: Language, thread: int) -> _Converter:  # noqa: ARG001
+    """One that a thread uses again and again: to make one takes as long as a page of words."""
+    return _Converter(language)
 
-    back = setting.language.say.footnote_back.replace("{number}", "%d")
-    converter = Markdown(
-        extensions=[
-            *_EXTENSIONS,
-            FootnoteExtension(BACKLINK_TITLE=back),
-            TocExtension(toc_depth="2-4"),
-            _Boxes(setting.language),
-        ],
-        extension_configs=_SETTINGS,
-        output_format="html",
-    )
-    add_math(converter, complain)
-    add_facts(converter, setting.facts, complain)
-    add_captions(converter, setting.pictures)
-    # After what makes headings (20), and before the table of contents (5).
-    converter.treeprocessors.register(_Levels(converter), "levels", 6)
-    return converter
+
+class _Converter:
+    """Python-Markdown with all that words may hold, and what a text is rendered with."""
+
+    def __init__(self, language: Language) -> None:
+        self.facts: dict[str, str] = {}
+        self.pictures: dict[str, Copies] = {}
+        self.complaints: list[tuple[str, str]] = []
+
+        def complain(part: str, what: str) -> None:
+            self.complaints.append((part, what))
+
+        back = language.say.footnote_back.replace("{number}", "%d")
+        self._markdown = Markdown(
+            extensions=[
+                *_EXTENSIONS,
+                FootnoteExtension(BACKLINK_TITLE=back),
+                TocExtension(toc_depth="2-4"),
+                _Boxes(language),
+            ],
+            extension_configs=_SETTINGS,
+            output_format="html",
+        )
+        add_math(self._markdown, complain)
+        add_facts(self._markdown, self.facts, complain)
+        add_captions(self._markdown, self.pictures)
+        # After what makes headings (20), and before the table of contents (5).
+        self._markdown.treeprocessors.register(_Levels(self._markdown), "levels", 6)
+
+    def convert(self, markdown: str, setting: Setting) -> str:
+        """The HTML of a text; complaints about it are there then."""
+        for mine, given in ((self.facts, setting.facts), (self.pictures, setting.pictures)):
+            mine.clear()
+            mine.update(given)  # type: ignore[arg-type]
+        self.complaints.clear()
+        return self._markdown.reset().convert(markdown)
 
 
 class _Levels(Treeprocessor):
