@@ -75,6 +75,22 @@ def test_gemm_handles_every_tail(
     assert_answers_alike(model_of(nodes, feeds, ["y"], weights), feeds)
 
 
+@pytest.mark.parametrize("columns", [3, 4, 5, 7, 8, 9, 1009])
+@pytest.mark.parametrize("behind", ["MatMul", "Neg"])
+def test_functions_handle_every_tail_in_place_and_elsewhere(
+    behind: str, columns: int, rng: np.random.Generator
+) -> None:
+    feeds = {"x": rng.standard_normal((13, columns), dtype=np.float32)}
+    weights = {"w": np.eye(columns, dtype=np.float32)} if behind == "MatMul" else {}
+    nodes = [
+        helper.make_node(behind, ["x", *weights], ["p"]),
+        helper.make_node("Sigmoid", ["p"], ["s"]),
+        helper.make_node("Mul", ["s", "p"], ["y"]),
+    ]
+
+    assert_answers_alike(model_of(nodes, feeds, ["y"], weights), feeds, tolerance=1e-6)
+
+
 @pytest.mark.parametrize("columns", [8, 9, 33, 40, 64, 97])
 @pytest.mark.parametrize("rows", [11, 12, 13])
 def test_panels_that_come_from_far_are_fetched_as_far_as_they_go(

@@ -39,7 +39,7 @@ from edgesite.ir import (
 )
 from edgesite.ir.layout import Layout
 from edgesite.targets.wasm.lanes import LANES, STORED, WIDE, Lanes, in_lanes, lane_type, store_lanes
-from edgesite.targets.wasm.nest import Nest, always_read, shared_in
+from edgesite.targets.wasm.nest import Nest, always_read, costs_a_call, shared_in
 from edgesite.targets.wasm.scalars import Scalars, compute_type
 from edgesite.wasm import F32X4, F64, Function, Local
 from edgesite.wasm import Value as Wasm
@@ -136,13 +136,25 @@ def _box(
             return
         whole = extents[lane] // LANES * LANES
         with inner.loop(lane, 0, whole, LANES) as four:
-            vector = Lanes(four, lane).vector(body)
-            pointer, offset = four.address(output, position)
-            step = nest.stride(output, position, lane) or 1
-            store_lanes(four.scalars.f, output.dtype, pointer, vector, offset, step)
-        if whole < extents[lane]:
-            with inner.loop(lane, whole, extents[lane]) as one:
-                _put(one, output, position, one.scalar(body))
+            _put_lanes(four, output, position, body, lane)
+        if whole == extents[lane]:
+            return
+        if costs_a_call(body) and all(load.value != output for load in body.loads):
+            # Some elements are computed again, which takes less than one by itself.
+            last = inner.bound({lane: extents[lane] - LANES})
+            _put_lanes(last, output, position, body, lane)
+            return
+        with inner.loop(lane, whole, extents[lane]) as one:
+            _put(one, output, position, one.scalar(body))
+
+
+def _put_lanes(
+    nest: Nest, output: Value, position: tuple[Expr, ...], body: Expr, lane: int
+) -> None:
+    vector = Lanes(nest, lane).vector(body)
+    pointer, offset = nest.address(output, position)
+    step = nest.stride(output, position, lane) or 1
+    store_lanes(nest.scalars.f, output.dtype, pointer, vector, offset, step)
 
 
 def _lane_axis(
