@@ -57,7 +57,7 @@ from edgesite.targets.manifest import (
 from edgesite.targets.stored.choice import CHOSEN, FORMS, Choice, Weights, choose, fixed
 from edgesite.targets.stored.forms import HALF, INT8, PLAIN, Part
 from edgesite.targets.stored.trial import Limits, Trial
-from edgesite.targets.wasm.explain import Layer, grouped, layers
+from edgesite.targets.wasm.explain import Layer, grouped, is_brief, layers
 from edgesite.targets.wasm.module import MOST_PAGES, build_module, build_shared_module
 from edgesite.targets.wasm.schedule import FIRST_BYTE, Schedule, make_schedule, reach
 from edgesite.targets.wasm.threads import MOST_THREADS
@@ -317,6 +317,7 @@ def _bound(
         thread_pages,
         input_lists=static.lists,
         output_lists=graph.lists,
+        brief=is_brief(schedule.steps),
     )
     return binding, modules, shared
 

@@ -137,9 +137,7 @@ def test_a_model_runs_under_a_strict_policy(page: Page, worker: bool) -> None:
     result = page.evaluate(RUN, ["/model/model.js", {"worker": worker}])
 
     assert result["sum"] == 2 * 576
-    first, warmed, pages = result["report"]
-    assert (first, pages) == (2.5, 256)
-    assert 1 <= warmed <= 12  # until a call takes a fraction of the first
+    assert result["report"] == [2.5, 3, 256]
     assert result["info"]["target"] == "relaxed"
 
 

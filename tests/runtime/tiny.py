@@ -68,10 +68,12 @@ def write_tiny_model(
     script: Path,
     inputs: Mapping[str, tuple[str, tuple[int, ...]]],
     weights: ArrayLike = (2.5, 1.0, 1.0),
+    *,
+    brief: bool = False,
 ) -> dict[str, Any]:
     """Write the files of a compiled model; `script` is the bundled runtime/model.ts."""
     folder.mkdir(parents=True, exist_ok=True)
-    manifest = manifest_of(inputs)
+    manifest = {**manifest_of(inputs), "brief": brief}
     report = manifest["outputs"][-1]["offset"]
 
     def code(bits: int) -> bytes:

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import onnx.parser
 import pytest
 from onnx import helper
 
+import edgesite
 from edgesite.compiler import explain
 from edgesite.targets.wasm.explain import table
 from tests.models import model_of
@@ -57,3 +59,34 @@ def test_the_table_has_a_line_per_operator(model: Path) -> None:
     assert [line.split("  ")[-1].split(":")[0] for line in lines] == [
         row.origin or "-" for row in rows
     ]
+
+
+def test_a_run_is_brief_where_it_is_short_whatever_it_is_given(model: Path) -> None:
+    assert edgesite.compile(model).manifest.brief
+
+
+def test_a_run_is_not_brief_where_much_is_multiplied(
+    tmp_path: Path, rng: np.random.Generator
+) -> None:
+    weights = {"w": rng.standard_normal((1000, 1000), dtype=np.float32)}
+    nodes = [helper.make_node("MatMul", ["x", "w"], ["y"])]
+    path = tmp_path / "large.onnx"
+    onnx.save(model_of(nodes, {"x": np.zeros((100, 1000), np.float32)}, ["y"], weights), path)
+
+    assert not edgesite.compile(path).manifest.brief
+
+
+def test_a_run_is_not_brief_where_data_decide_how_long_it_takes() -> None:
+    model = onnx.parser.parse_model("""
+        <ir_version: 9, opset_import: ["" : 19]>
+        g (int64 n, float[2] x) => (float[2] y) {
+            y = Loop(n, , x) <
+                body = b (int64 i, bool go, float[2] before) => (bool on, float[2] after) {
+                    on = Identity(go)
+                    after = Add(before, before)
+                }
+            >
+        }
+    """)
+
+    assert not edgesite.compile(model).manifest.brief

@@ -61,7 +61,10 @@ const RELAXED_PROBE = [
 export const hasRelaxedSimd = (): boolean =>
   WebAssembly.validate(new Uint8Array(RELAXED_PROBE));
 
-const pause = (): Promise<void> => new Promise((done) => setTimeout(done));
+const pause = (ms?: number): Promise<void> => new Promise((done) => setTimeout(done, ms));
+
+/** What V8 optimises in a millisecond where it shares a core with others. */
+const BYTES_PER_MS = 2000;
 
 /** A file that is being read: in a page over the network, in Node from a disk. */
 interface Reading {
@@ -91,20 +94,16 @@ async function open(url: URL): Promise<Reading> {
 /**
  * Walk the module's functions so that the engine optimises them while weights arrive.
  *
- * Short calls with a yield between, until one takes a fraction of the first one's time, for then
- * all is optimised. V8 and SpiderMonkey begin with the first and may be waited for, though not
- * for ever on a busy machine. JavaScriptCore needs three calls to begin, blocks on longer ones,
- * is slower after fewer, and stays so for long after the third.
+ * Three short calls with a yield between. V8 and SpiderMonkey begin with the first, though with
+ * small functions only later; JavaScriptCore begins with the third, blocks on longer calls, and is
+ * slower after fewer. How long a call takes does not tell when all is done, so a rest follows.
  */
-async function warmUp(exports: Exports, most: number): Promise<void> {
-  for (let first = 0; most--;) {
-    const begin = performance.now();
+async function warmUp(exports: Exports, rest: number): Promise<void> {
+  for (let calls = 3; calls--;) {
     exports.warm(20000);
-    const took = performance.now() - begin;
-    if (most > 2 && took * 4 <= first) return;
-    first ||= took;
     await pause();
   }
+  await pause(rest);
 }
 
 export async function instantiate(code: Uint8Array<ArrayBuffer>, pages: number): Promise<Exports> {
@@ -151,11 +150,11 @@ function feed(port: Port, data: TypedArray | undefined): void {
 function prepareRun(exports: Exports, manifest: Manifest): Engine["run"] {
   const inputs = portsOf(manifest.inputs, exports.memory);
   const outputs = portsOf(manifest.outputs, exports.memory);
-  const names = new Set(inputs.map(({ name }) => name));
-  return (feeds) => {
+  const own = new Map(inputs.map(({ name, view }) => [name, view]));
+  const run: Engine["run"] = (feeds) => {
     for (const name in feeds) {
-      if (names.has(name)) continue;
-      throw new TypeError(`input "${name}": unknown; the model has ${[...names].join(", ")}`);
+      if (own.has(name)) continue;
+      throw new TypeError(`input "${name}": unknown; the model has ${[...own.keys()].join(", ")}`);
     }
     for (const port of inputs) feed(port, feeds[port.name]);
     exports.run();
@@ -165,6 +164,9 @@ function prepareRun(exports: Exports, manifest: Manifest): Engine["run"] {
     }
     return results;
   };
+  // What runs for the first time is slow, scripts as well: better now, on zeros, than later.
+  if (manifest.brief) run(Object.fromEntries(own));
+  return run;
 }
 
 /**
@@ -230,11 +232,14 @@ export async function start(
   // Warming pays while it hides behind a download. Without one it still pays in the engines that
   // have relaxed SIMD, but in JavaScriptCore the first run would wait for it.
   const warming = pause().then(() =>
-    relaxed || !arrived ? warmUp(exports, relaxed ? 12 : 3) : undefined);
+    relaxed || !arrived ? warmUp(exports, relaxed ? bytes.length / BYTES_PER_MS : 0) : undefined);
   await Promise.all([arriving, warming]);
   exports.init();
+  // What the browser has left to do about the files would otherwise delay the first run.
+  await pause();
   const reset = (): void => exports.reset?.();
   const run = prepareRun(exports, manifest);
+  reset();
   const engine = { target, weights: whole, run, reset };
   return WITH_THREADS ? { ...engine, threads: crew?.threads ?? 1 } : engine;
 }

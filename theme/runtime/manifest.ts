@@ -65,6 +65,8 @@ export interface Binding {
   /** What is made of strings before a run, in order. */
   readonly texts: readonly TextStep[];
   readonly memory_pages: number;
+  /** Whether a run is over in a moment, whatever it is given. */
+  readonly brief?: boolean;
   readonly modules: Readonly<Record<Target, FileEntry>>;
   /** What several threads run instead: as much memory more for each, in pages. */
   readonly threads?: {

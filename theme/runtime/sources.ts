@@ -3,7 +3,8 @@
 import type { Source } from "./page";
 
 const RAW = "{data, width, height} with RGBA bytes";
-const WANTED = `give a Blob, an image, canvas or video element, or ${RAW}`;
+/** Put together where it is used, for bundlers leave out what is not. */
+const wanted = (): string => `give a Blob, an image, canvas or video element, or ${RAW}`;
 
 /** Raw pixels, as ImageData has them and as Node's decoders give them. */
 interface Raw {
@@ -55,6 +56,6 @@ export async function sourceOf(given: any): Promise<Source> {
     await given.decode?.();
     return await createImageBitmap(given, { colorSpaceConversion: "none" });
   } catch (error) {
-    throw new TypeError(`predict: got ${nameOf(given)} (${(error as Error).message}); ${WANTED}`);
+    throw new TypeError(`predict: got ${nameOf(given)} (${(error as Error).message}); ${wanted()}`);
   }
 }

@@ -266,6 +266,8 @@ def bind(
     thread_pages: int = 0,
     input_lists: Mapping[str, int] = MappingProxyType({}),
     output_lists: Mapping[str, int] = MappingProxyType({}),
+    *,
+    brief: bool = False,
 ) -> Binding:
     """A binding from its parts; `shared` are the modules for threads, if there are any."""
     threads = Threads(modules=_files("threads.", shared), pages=thread_pages) if shared else None
@@ -274,6 +276,7 @@ def bind(
         outputs=tuple(outputs),
         state=tuple(state),
         memory_pages=memory_pages,
+        brief=brief,
         strings=tuple(strings),
         texts=tuple(texts),
         modules=_files("", modules),

@@ -158,6 +158,9 @@ class Binding(Part):
     memory_pages: int
     """The size of the module's memory, in pages of 64 KiB."""
 
+    brief: bool = False
+    """Whether a run is over in a moment, whatever it is given: a host may do one for practice."""
+
     modules: dict[TargetName, File]
     """The code, by feature level."""
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import inf
 
+from edgesite.targets.wasm.cuts import operations
 from edgesite.targets.wasm.rounds import AnyStep, Rounds, calls
 
 MACS_PER_US = 30_000
@@ -12,6 +14,9 @@ MACS_PER_US = 30_000
 
 BYTES_PER_US = 20_000
 """What streams through from the outer caches."""
+
+BRIEF_OPERATIONS = 80_000_000
+"""What takes a millisecond or two."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +63,24 @@ def layers(steps: Sequence[AnyStep]) -> list[Layer]:
         )
         for group, time in zip(groups, times, strict=True)
     ]
+
+
+def is_brief(steps: Sequence[AnyStep]) -> bool:
+    """Whether a run is over in a moment, whatever it is given."""
+    return _operations(steps) <= BRIEF_OPERATIONS
+
+
+def _operations(steps: Sequence[AnyStep]) -> float:
+    """The arithmetic of all calls; without end where data decide how often they are done."""
+    done = 0.0
+    for step in steps:
+        if isinstance(step, Rounds):
+            if not isinstance(step.times, int) or step.going is not None:
+                return inf
+            done += step.times * _operations(step.steps)
+        else:
+            done += operations(step)
+    return done
 
 
 def table(rows: Sequence[Layer]) -> list[str]:
