@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgesite.ir import INDEX, DType, binary, elementwise, equal, select, unary
+from edgesite.ir import INDEX, DType, Tensor, binary, elementwise, equal, select, unary
 from tests.targets.programs import Array, answers, assert_means_the_same, assert_same, program
 
 SIZES = [0, 1, 3, 4, 5, 7, 8, 1009]
@@ -439,3 +439,16 @@ def test_positions_chosen_by_a_comparison_of_elements(rng: np.random.Generator) 
         ),
         feeds,
     )
+
+
+@pytest.mark.parametrize("width", [1, 3, 4, 5, 7, 8, 9, 1009])
+def test_triples_are_mixed_at_every_width(width: int, rng: np.random.Generator) -> None:
+    feeds = {"x": rng.standard_normal((3, 2, width), dtype=np.float32)}
+
+    def interleaved(x: Tensor) -> list[Tensor]:
+        shape = (2, width, 3)
+        moved = x.compute(shape, lambda h, w, c: x.at(c, h, w))
+        scaled = x.compute(shape, lambda h, w, c: x.at(c, h, w) * 2 + 1)
+        return [moved, scaled]
+
+    assert_means_the_same(interleaved, feeds)

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from itertools import pairwise, product
-from math import inf, prod
+from math import prod
 
 import numpy as np
 
@@ -18,8 +17,6 @@ from edgesite.errors import InternalError
 from edgesite.ir import (
     INDEX,
     Axis,
-    Binary,
-    Const,
     DType,
     Expr,
     Load,
@@ -29,23 +26,22 @@ from edgesite.ir import (
     Result,
     Scan,
     Scatter,
-    Select,
     Value,
     const,
-    linear,
     simplify,
     substitute_axes,
-    walk,
 )
 from edgesite.ir.layout import Layout
-from edgesite.targets.wasm.lanes import LANES, STORED, WIDE, Lanes, in_lanes, lane_type, store_lanes
+from edgesite.targets.wasm.boxes import boxes
+from edgesite.targets.wasm.lanes import LANES, STORED, WIDE, Lanes, in_lanes, store_lanes
 from edgesite.targets.wasm.nest import Nest, always_read, costs_a_call, shared_in
 from edgesite.targets.wasm.scalars import Scalars, compute_type
-from edgesite.wasm import F32X4, F64, Function, Local
+from edgesite.targets.wasm.totals import LaneTotal, identity
+from edgesite.wasm import F64, Local
 from edgesite.wasm import Value as Wasm
 
-MOST_BOXES = 12
-"""A Map is cut into at most so many boxes along the conditions in it."""
+TRIPLE = 3
+"""Colours of a pixel: fewer than a vector holds."""
 
 UNROLLED_POINTS = 9
 """Windows of up to so many elements are written out: their addresses are constants."""
@@ -82,53 +78,15 @@ def _map(nest: Nest, output: Value, body: Expr) -> None:
         _box(nest, output, position, simplify(substitute_axes(body, shifted)), extents)
 
 
-def boxes(body: Expr, shape: Sequence[int]) -> Iterator[tuple[tuple[int, ...], tuple[int, ...]]]:
-    """Cut an iteration space where conditions on single axes change: start and extents.
-
-    Inside of a box such a condition is decided: a concatenation becomes copies, a padded
-    read a read without a test.
-    """
-    cuts: dict[int, set[int]] = {}
-    for e in walk(body):
-        if isinstance(e, Select):
-            for axis, at in _thresholds(e.condition):
-                if axis < len(shape) and 0 < at < shape[axis]:
-                    cuts.setdefault(axis, set()).add(at)
-    segments: list[list[tuple[int, int]]] = []
-    count = 1
-    for axis, extent in enumerate(shape):
-        ends = [0, *sorted(cuts.get(axis, ())), extent]
-        if count * (len(ends) - 1) > MOST_BOXES:
-            ends = [0, extent]
-        count *= len(ends) - 1
-        segments.append([(a, b - a) for a, b in pairwise(ends)])
-    for box in product(*segments):
-        yield tuple(start for start, _ in box), tuple(extent for _, extent in box)
-
-
-def _thresholds(condition: Expr) -> Iterator[tuple[int, int]]:
-    """Axes and positions from which on comparisons in a condition have another outcome."""
-    for e in walk(condition):
-        match e:
-            case Binary(op="lt" | "ge", a=a, b=Const(value=limit)) if not a.loads:
-                pass
-            case Binary(op="le" | "gt", a=a, b=Const(value=limit)) if not a.loads:
-                limit = limit + 1
-            case _:
-                continue
-        if a.dtype is not INDEX:
-            continue
-        sum_ = linear(a)
-        if len(sum_.terms) == 1 and isinstance(sum_.terms[0][0], Axis) and sum_.terms[0][1] == 1:
-            yield sum_.terms[0][0].number, int(limit) - sum_.constant
-
-
 def _box(
     nest: Nest, output: Value, position: tuple[Expr, ...], body: Expr, extents: Sequence[int]
 ) -> None:
     _watch(nest, output, position, body)
     nest.shared = shared_in(body)
     axes = _in_memory_order(nest, output, position, extents)
+    if _has_triples(nest, output, position, body, axes, extents):
+        _triples(nest, output, position, body, axes, extents)
+        return
     lane = _lane_axis(nest, output, position, body, axes, extents)
     with _loops(nest, [axis for axis in axes if axis != lane], extents) as inner:
         if lane is None:
@@ -155,6 +113,54 @@ def _put_lanes(
     pointer, offset = nest.address(output, position)
     step = nest.stride(output, position, lane) or 1
     store_lanes(nest.scalars.f, output.dtype, pointer, vector, offset, step)
+
+
+def _has_triples(
+    nest: Nest,
+    output: Value,
+    position: tuple[Expr, ...],
+    body: Expr,
+    axes: Sequence[int],
+    extents: Sequence[int],
+) -> bool:
+    """Whether results are float32 in threes, as the colours of pixels are, and four can be had."""
+    if len(axes) < 2 or output.dtype is not DType.FLOAT32 or extents[axes[-1]] != TRIPLE:
+        return False
+    lane = axes[-2]
+    steps = [nest.stride(output, position, axis) for axis in axes[-2:]]
+    return extents[lane] >= LANES and steps == [TRIPLE, 1] and Lanes(nest, lane).can(body)
+
+
+def _triples(
+    nest: Nest,
+    output: Value,
+    position: tuple[Expr, ...],
+    body: Expr,
+    axes: Sequence[int],
+    extents: Sequence[int],
+) -> None:
+    """Four triples at a time: first elements, second and third ones, then mixed in registers."""
+    *around, lane, inner = axes
+    with _loops(nest, around, extents) as line:
+        whole = extents[lane] // LANES * LANES
+        with line.loop(lane, 0, whole, LANES) as four:
+            f = four.scalars.f
+            nests = [four.bound({inner: number}) for number in range(TRIPLE)]
+            a, b, c = (f.let(Lanes(each, lane).vector(body)) for each in nests)
+            pointer, offset = nests[0].address(output, position)
+            mixed = (
+                a.shuffle(b, [0, 4, 1, 5]).shuffle(c, [0, 1, 4, 2]),
+                b.shuffle(c, [1, 5, 2, 6]).shuffle(a, [0, 1, 6, 2]),
+                c.shuffle(a, [2, 7, 3, 3]).shuffle(b, [0, 1, 7, 2]),
+            )
+            for number, vector in enumerate(mixed):
+                f.store(pointer, vector, offset + number * LANES * output.dtype.size_bytes)
+        if whole < extents[lane]:
+            with (
+                line.loop(lane, whole, extents[lane]) as pixel,
+                _loops(pixel, [inner], extents) as one,
+            ):
+                _put(one, output, position, one.scalar(body))
 
 
 def _lane_axis(
@@ -410,57 +416,6 @@ def _position_of_extremum(
 
 
 _OPERATION = {"sum": "add", "prod": "mul", "max": "max", "min": "min"}
-
-
-class LaneTotal:
-    """Four running sums, products or extremes of float32 or int32.
-
-    pmin and pmax are five times as fast as min and max (KERNELS.md, 4) but drop a nan; lanes
-    in which one was seen are remembered beside them.
-    """
-
-    def __init__(self, f: Function, combine: str, dtype: DType) -> None:
-        self._f, self._combine = f, combine
-        self._total = f.local(lane_type(dtype), identity(combine, dtype))
-        self._whole = dtype is DType.INT32
-        extreme = combine in ("max", "min")
-        self._nan = f.local(F32X4, 0.0) if extreme and not self._whole else None
-
-    def take(self, vector: Wasm) -> None:
-        """Combine four more elements."""
-        f, total = self._f, self._total
-        match self._combine:
-            case "sum":
-                f.assign(total, total + vector)
-                return
-            case "prod":
-                f.assign(total, total * vector)
-                return
-        if self._whole:
-            larger = self._combine == "max"
-            f.assign(total, total.max_s(vector) if larger else total.min_s(vector))
-            return
-        x = f.let(vector)
-        assert self._nan is not None
-        f.assign(self._nan, self._nan | (x != x))
-        f.assign(total, total.pmax(x) if self._combine == "max" else total.pmin(x))
-
-    def result(self) -> Local:
-        """All elements so far combined; a mask of ones is a nan."""
-        return self._total if self._nan is None else self._f.let(self._total | self._nan)
-
-
-def identity(combine: str, dtype: DType) -> float:
-    """What a reduction of nothing gives."""
-    if combine in ("sum", "prod"):
-        return int(combine == "prod")
-    least = combine in ("max", "argmax")
-    if dtype.is_float:
-        return -inf if least else inf
-    if dtype is DType.BOOL:
-        return int(not least)
-    limits = np.iinfo(dtype.value)
-    return int(limits.min if least else limits.max)
 
 
 # Scans and scatters
