@@ -100,7 +100,7 @@ class Cache:
             if _sound(str(entry.folder)) is None:
                 self.remove(entry.folder)
 
-    def touch(self, folder: Path) -> None:
+    def touch(self, folder: Path | str) -> None:
         """Note that an entry is in use, so that it is among the last to be forgotten."""
         with suppress(OSError):  # a cache that may only be read is one all the same
             os.utime(f"{folder}/{INDEX}")
@@ -108,7 +108,7 @@ class Cache:
     def touch_all(self, places: Iterable[str]) -> None:
         """Note that the entries of these files, by their paths in the cache, are in use."""
         for entry in {place[:67] for place in places}:  # two digits, a slash, and a key
-            self.touch(self.folder / entry)
+            self.touch(f"{self.folder}/{entry}")
 
     def kept(self, key: str, make: Callable[[], Mapping[str, bytes]]) -> Mapping[str, bytes]:
         """The files of an entry, which is made and kept where there is none."""

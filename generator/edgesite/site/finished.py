@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from edgesite.site.cache import key_of, page_tools
 from edgesite.site.demo import DemoPage, Example, Pictures, Proof
 from edgesite.site.expectations import Verdict
+from edgesite.site.folders import WORDS, real_name
 from edgesite.site.pieces import Piece, Pieces, content, digest_of, size_of
 from edgesite.site.reports import PageReport
 from edgesite.site.wording import shown
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
 
     from edgesite.site.cache import Cache
     from edgesite.site.pieces import Part
-
-WORDS = "index.md"
 
 _RECORD = "finished.json"
 
@@ -56,7 +55,7 @@ def key_of_finished(folder: Path, digests: Mapping[str, str], *, threads: bool) 
     digests: those of the files in its folder; threads: whether all demos of the site have them.
     """
     rest = {name: hashed for name, hashed in digests.items() if name != WORDS}
-    name = folder.resolve().name
+    name = real_name(folder)
     return key_of("finished", page_tools(), shown(folder), name, threads, rest)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,11 +12,12 @@ from edgesite.errors import BuildError
 from edgesite.site.wording import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 SITE_FILE = "edgesite.yaml"
 DEMO_FILE = "demo.yaml"
 DEMOS_FOLDER = "demos"
+WORDS = "index.md"
 SITE_FOLDERS = (DEMOS_FOLDER, "docs", "theme")
 """What a site is made from, with the files beside edgesite.yaml; words may show others."""
 
@@ -40,11 +42,7 @@ def site_digests(root: Path) -> dict[str, str]:
 
 def site_stamps(root: Path) -> dict[str, tuple[int, int, int]]:
     """Time, size and identity of the same files: equal as long as nobody has changed one."""
-    stamps = {}
-    for name, entry in _site_files(root):
-        found = entry.stat(follow_symlinks=False)
-        stamps[name] = (found.st_mtime_ns, found.st_size, found.st_ino)
-    return stamps
+    return _stamps(_site_files(root))
 
 
 def digests_below(folder: Path) -> dict[str, str]:
@@ -53,6 +51,16 @@ def digests_below(folder: Path) -> dict[str, str]:
     A link counts by what it leads to and by where, and what is no file by that.
     """
     return {name: file_digest(entry.path) for name, entry in sorted(files_below(folder))}
+
+
+def stamps_below(folder: Path) -> dict[str, tuple[int, int, int]]:
+    """Time, size and identity of the same files."""
+    return _stamps(files_below(folder))
+
+
+def real_name(folder: Path) -> str:
+    """What a folder is called where it really is."""
+    return os.path.basename(os.path.realpath(folder))
 
 
 def digests_of_demos(digests: Mapping[str, str]) -> dict[str, dict[str, str]]:
@@ -89,6 +97,17 @@ def file_digest(path: str | Path) -> str:
             return target + hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         return f"unreadable: {error.strerror}"
+
+
+def _stamps(
+    files: Iterable[tuple[str, os.DirEntry[str]]],
+) -> dict[str, tuple[int, int, int]]:
+    stamps = {}
+    for name, entry in files:
+        with suppress(OSError):  # it has just gone
+            found = entry.stat(follow_symlinks=False)
+            stamps[name] = (found.st_mtime_ns, found.st_size, found.st_ino)
+    return stamps
 
 
 def _site_files(root: Path) -> Iterator[tuple[str, os.DirEntry[str]]]:

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 from edgesite.errors import EdgesiteError, ProblemsError
 from edgesite.site.cache import key_of
 from edgesite.site.expectations import Verdict
-from edgesite.site.folders import digests_below
+from edgesite.site.folders import WORDS, digests_below, real_name, stamps_below
 from edgesite.site.links import Page, read_page
-from edgesite.site.pieces import Piece, Pieces, content, digest_of
+from edgesite.site.pieces import Piece, Pieces, content, digest_of, size_of
 from edgesite.site.problems import Problems
 from edgesite.site.reports import PageReport
 from edgesite.site.wording import shown
@@ -102,7 +102,7 @@ def known(frame: Frame, folder: Path, digests: Mapping[str, str] | None) -> Made
 def make(frame: Frame, folder: Path, begun: Callable[[str, str], None] | None = None) -> Outcome:
     """Make the page of a demo, and keep it; begun: is told folder name and stage."""
     started, cache = time.perf_counter(), frame.cache
-    before = digests_below(folder)
+    stamps, before = stamps_below(folder), digests_below(folder)
     try:
         made = _made(frame, folder, before, cache, begun or _silent)
     except ProblemsError as error:
@@ -110,7 +110,7 @@ def make(frame: Frame, folder: Path, begun: Callable[[str, str], None] | None = 
     except EdgesiteError as error:
         return (error,)
     # What was edited meanwhile must not be kept as what came of the files before.
-    if frame.keeps and not made.is_draft and digests_below(folder) == before:
+    if frame.keeps and not made.is_draft and stamps_below(folder) == stamps:
         made = _kept(made, before, cache, key_of_demo(frame, folder, before))
     if cache.store:
         made = replace(made, complaint=cache.store.complaint)
@@ -214,14 +214,15 @@ def key_of_demo(frame: Frame, folder: Path, digests: Mapping[str, str]) -> str:
     Warnings name the folder as it is seen from here, its name may become the address, and words
     may tell how many demos there are.
     """
-    name = folder.resolve().name
+    name = real_name(folder)
     count = frame.demos if _tells_count(frame, folder) else 0
     return key_of("demo", frame.key, shown(folder), name, count, digests)
 
 
 def _tells_count(frame: Frame, folder: Path) -> bool:
     try:
-        words = (folder / "index.md").read_bytes()
+        with open(f"{folder}/{WORDS}", "rb") as file:
+            words = file.read()
     except OSError:
         words = b""
     return _COUNT in words or _COUNT in (frame.info.footer or "").encode()
@@ -230,7 +231,12 @@ def _tells_count(frame: Frame, folder: Path) -> bool:
 def _kept(made: MadeDemo, sources: Mapping[str, str], cache: Cache, key: str) -> MadeDemo:
     """Keep a demo in the cache; files that lie there, or in its folder, stay where they are."""
     parts = made.files.parts
-    hashes = {name: digest_of(part) for name, part in parts.items()}
+    hashes = {
+        name: _digest_of_asset(part)
+        if name.startswith("assets/") and isinstance(part, bytes)
+        else digest_of(part)
+        for name, part in parts.items()
+    }
     _keep_assets(made.files, hashes, cache)
     lying = {hashed: f"{made.folder}/{name}" for name, hashed in sources.items()} | cache.noted
     lying |= {part.digest: part.path for part in parts.values() if isinstance(part, Piece)}
@@ -241,7 +247,7 @@ def _kept(made: MadeDemo, sources: Mapping[str, str], cache: Cache, key: str) ->
         name: Piece(
             lying[hashed],
             hashed,
-            made.files.size(name),
+            size_of(parts[name]),
             is_cached=lying[hashed].startswith(kept),
         )
         for name, hashed in hashes.items()
@@ -263,8 +269,15 @@ def _keep_assets(files: Pieces, hashes: Mapping[str, str], cache: Cache) -> None
         if name.startswith("assets/") and hashed not in cache.noted:
             if not Path(places.get(hashed, "missing")).exists():
                 cache.kept(key_of("asset", hashed), partial(dict, {hashed: files[name]}))
-                places[hashed] = cache.noted.get(hashed, "")
-            cache.noted[hashed] = places[hashed]
+                places |= {hashed: cache.noted[hashed]} if hashed in cache.noted else {}
+            elif hashed in places:
+                cache.noted[hashed] = places[hashed]
+
+
+@lru_cache(maxsize=64)
+def _digest_of_asset(data: bytes) -> str:
+    """The hash of a script or style, which a process needs for every demo."""
+    return digest_of(data)
 
 
 @lru_cache(maxsize=1)
@@ -287,7 +300,7 @@ def plain_of(made: MadeDemo, places: Mapping[str, tuple[bool, str]]) -> dict[str
         "warnings": made.warnings,
         "verdicts": [asdict(verdict) for verdict in made.verdicts],
         "over_budget": made.over_budget,
-        "pages": {name: asdict(page) for name, page in made.pages.items()},
+        "pages": {name: vars(page) for name, page in made.pages.items()},
         "files": files,
     }
 

@@ -181,8 +181,10 @@ def _remove_large(folder: Path) -> None:
         return
     script = "import shutil, sys; shutil.rmtree(sys.argv[1], ignore_errors=True)"
     command = [sys.executable, "-I", "-S", "-c", script, str(folder)]
+    # Who reads what this process prints must not wait for that one to end.
+    closed = [(os.POSIX_SPAWN_OPEN, stream, os.devnull, os.O_RDWR, 0) for stream in range(3)]
     try:
-        os.posix_spawn(sys.executable, command, os.environ, setsid=True)
+        os.posix_spawn(sys.executable, command, os.environ, file_actions=closed, setsid=True)
     except (OSError, NotImplementedError):
         _remove(folder)
 

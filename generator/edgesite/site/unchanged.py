@@ -53,8 +53,9 @@ def recall(root: Path, key: str, cache: Cache) -> Whole | None:
     plain = json.loads(zlib.decompress(packed))
     if any(file_digest(root / name) != hashed for name, hashed in plain["elsewhere"].items()):
         return None
+    bases = {True: _within(cache.folder), False: _within(root)}
     files = {
-        name: Piece(_within(cache.folder if is_cached else root) + place, hashed, size, is_cached)
+        name: Piece(bases[is_cached] + place, hashed, size, is_cached)
         for name, (is_cached, place, hashed, size) in plain["files"].items()
     }
     if not all(piece.is_there() for piece in files.values()):
@@ -70,11 +71,11 @@ def remember(root: Path, key: str, whole: Whole, shows: Mapping[str, str], cache
 
     shows: what the words of the site show or link to, by POSIX path below its folder, and hashes.
     """
-    files = {}
+    files, bases = {}, {True: _within(cache.folder), False: _within(root)}
     for name, piece in whole.files.parts.items():
         if not isinstance(piece, Piece):
             return
-        base = _within(cache.folder if piece.is_cached else root)
+        base = bases[piece.is_cached]
         if not piece.path.startswith(base):
             return
         place = piece.path.removeprefix(base)
