@@ -271,6 +271,20 @@ def test_a_model_is_compiled(model: str) -> None:
     assert {"manifest.json", "model.js", "model.d.ts"} <= set(contents(Path("out")))
 
 
+def test_compile_explains_without_writing(model: str) -> None:
+    lines = run("compile", model, "--explain", "--shape", "image=1,3,8,6").stdout.splitlines()
+
+    assert lines[0].split()[:3] == ["share", "Mmac", "KB"]
+    assert lines[-1].startswith("transposes: 0 between layers")
+    assert list(contents(Path())) == [model]
+
+
+def test_compile_wants_a_folder_or_explains(model: str) -> None:
+    result = run("compile", model, "--shape", "image=1,3,8,6", status=2)
+
+    assert "--out: is missing; say which folder to write, or --explain" in result.output
+
+
 def test_compile_takes_whole_shapes(model: str) -> None:
     report = answer("compile", model, "-o", "out", "--shape", "image=1,3,5,7")
 

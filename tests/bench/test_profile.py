@@ -21,8 +21,8 @@ from edgesite.targets.wasm.explain import Layer
 DEMO = Path(__file__).parents[2] / "demos" / "mnist"
 
 LAYERS = [
-    Layer("conv", ("contract_4x8x9",), 3_000_000, 4096, 0.75),
-    Layer("", ("map_4x8",), 0, 256, 0.25),
+    Layer("conv", ("contract_4x8x9",), ("",), 0, 0, 3_000_000, 4096, 0.75),
+    Layer("", ("map_4x8",), ("",), 0, 0, 0, 256, 0.25),
 ]
 
 

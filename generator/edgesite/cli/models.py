@@ -23,6 +23,7 @@ from edgesite.cli.app import (
     states,
 )
 from edgesite.cli.show import reported, show, size
+from edgesite.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
         "  edgesite compile model.onnx -o compiled --shape batch=1 --constant rate=16000\n"
         "  edgesite compile step.onnx -o compiled --state present=past\n"
         "  edgesite compile model.onnx -o compiled --weights auto\n"
+        "  edgesite compile model.onnx --explain\n"
         "  edgesite compile model.onnx -o compiled --quantize int8 --calibration inputs\n"
         "  edgesite compile text.onnx -o compiled --binding length=16 --binding length=64\n\n"
         "\b\nThen, in a page or in Node:\n"
@@ -52,7 +54,15 @@ if TYPE_CHECKING:
 )
 def compile_model(
     model: Annotated[Path, typer.Argument(help="The model.", metavar="MODEL.onnx")],
-    out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="The folder to write.")],
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            "-o",
+            metavar="DIR",
+            help="The folder to write; may be left out with --explain, and nothing is written.",
+        ),
+    ] = None,
     shape: Shapes = None,
     binding: Annotated[
         list[str] | None,
@@ -93,7 +103,10 @@ def compile_model(
     ] = True,
     explain: Annotated[
         bool,
-        typer.Option(help="List every operator: kernels, work, bytes and predicted share of time."),
+        typer.Option(
+            help="List every operator: kernels, their tiles, work, bytes and predicted share of "
+            "time; and count the transposes."
+        ),
     ] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -106,6 +119,20 @@ def compile_model(
         sizes, fixed, kept = shapes(shape), constants(constant), states(state)
         several = [{**(sizes or {}), **(shapes(text.split()) or {})} for text in binding or ()]
         given = calibration(inputs)
+        facts: dict[str, Any] = {}
+        lines: list[str] = []
+        if explain:
+            from edgesite import compiler
+            from edgesite.targets.wasm.explain import table
+
+            rows = compiler.explain(model, several[0] if several else sizes, fixed, kept)
+            facts["layers"] = [asdict(row) for row in rows]
+            lines += table(rows)
+        elif out is None:
+            raise UsageError("--out: is missing; say which folder to write, or --explain")
+        if out is None:
+            show(as_json, facts, lines)
+            return
         import edgesite
         from edgesite.targets.stored.report import table as forms_table
         from edgesite.targets.stored.trial import UNLIMITED, Limits, limited
@@ -125,19 +152,12 @@ def compile_model(
         proof = _proof(compiled, model, given, tolerance, limits, fixed or {}) if verify else {}
         compiled.save(out)
         manifest = compiled.manifest
-        facts = {"out": out, "manifest": manifest.model_dump(mode="json"), "proof": proof}
-        lines = _compiled_lines(out, manifest, proof)
+        facts |= {"out": out, "manifest": manifest.model_dump(mode="json"), "proof": proof}
         if compiled.choice is not None:
             facts["forms"] = [asdict(row) for row in compiled.choice.rows]
             facts["tensors"] = [asdict(layer) for layer in compiled.choice.layers]
-            lines = [*forms_table(compiled.choice), *lines]
-        if explain:
-            from edgesite import compiler
-            from edgesite.targets.wasm.explain import table
-
-            rows = compiler.explain(model, several[0] if several else sizes, fixed, kept)
-            facts["layers"] = [asdict(row) for row in rows]
-            lines = [*table(rows), *lines]
+            lines += forms_table(compiled.choice)
+        lines += _compiled_lines(out, manifest, proof)
         show(as_json, facts, lines)
 
 

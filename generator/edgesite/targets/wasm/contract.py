@@ -107,6 +107,17 @@ class ContractKernel:
         rows, inner = (prod(loop.extent for loop in loops) for loops in (self.rows, self.inner))
         return f"contract_{rows}x{self.columns.extent}x{inner}"
 
+    def tile(self, *, relaxed: bool) -> tuple[int, int]:
+        """Rows and columns of its largest tile."""
+        columns = min(self.panel, self.columns.extent)
+        if not self.rows:
+            return 1, columns
+        most = _most_rows(columns, relaxed=relaxed)
+        *around, loop = self.rows
+        crosses = around and _are_short(loop.extent, most)
+        extent = loop.extent * (around[-1].extent if crosses else 1)
+        return even_tiles(extent, most)[0][2], columns
+
     def emit(self, scalars: Scalars, pointers: tuple[Wasm, ...], *, relaxed: bool) -> None:
         """Write the loops; pointers: left, right, the epilogue's reads, result."""
         _Emission(self, scalars, relaxed).everything(pointers)
@@ -327,9 +338,7 @@ class _Emission:
         if not kernel.rows:
             self._tile(at[0], panel, columns, [0], lambda _: (at, [0] * len(at)))
             return
-        most = ROWS["relaxed" if self.relaxed else "simd"]
-        if columns <= LANES:
-            most = ROWS_OF_ONE_VECTOR
+        most = _most_rows(columns, relaxed=self.relaxed)
         *around, loop = kernel.rows
         crossed = around.pop() if around and _are_short(loop.extent, most) else None
         with ExitStack() as stack:
@@ -436,6 +445,11 @@ class _Emission:
 def _in(at: list[Wasm], offsets: list[list[int]]) -> Callable[[int], tuple[list[Wasm], list[int]]]:
     """The same pointers for every row, and what each row adds to them."""
     return lambda row: (at, offsets[row])
+
+
+def _most_rows(columns: int, *, relaxed: bool) -> int:
+    """Of a tile of so many columns."""
+    return ROWS_OF_ONE_VECTOR if columns <= LANES else ROWS["relaxed" if relaxed else "simd"]
 
 
 def _are_short(extent: int, most: int) -> bool:

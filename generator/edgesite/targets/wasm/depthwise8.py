@@ -77,6 +77,17 @@ class Depthwise8Kernel:
         """The length of the filters of a block."""
         return -(-len(self.lines) // 2) * self.taps.extent * PAIR_BYTES
 
+    @property
+    def most_results(self) -> int:
+        """Of a tile: as many as there are registers for."""
+        return max(1, min(MOST_RESULTS, REGISTERS - 1 - self.taps.extent))
+
+    def tile(self, *, relaxed: bool) -> tuple[int, int]:
+        """Results and channels of its largest tile, with and without relaxed instructions."""
+        del relaxed
+        results = even_tiles(self.rows[-1].extent, self.most_results)[0][2]
+        return results, min(LANES, self.lanes.extent)
+
     def emit(self, scalars: Scalars, pointers: tuple[Wasm, ...], *, relaxed: bool) -> None:
         """Write the loops; pointers: left, filters, the epilogue's reads, result."""
         del relaxed
@@ -179,13 +190,9 @@ class _Emission:
                 position = stack.enter_context(f.loop(0, loop.extent))
                 at = moved(f, at, loop, position)
             row = kernel.rows[-1]
-            for start, tiles, results in even_tiles(row.extent, self._most()):
+            for start, tiles, results in even_tiles(row.extent, kernel.most_results):
                 with f.loop(start, start + tiles * results, step=results) as place:
                     self._channels(moved(f, at, row, place), filters, results)
-
-    def _most(self) -> int:
-        """Results of a tile: as many as there are registers for."""
-        return max(1, min(MOST_RESULTS, REGISTERS - 1 - self.kernel.taps.extent))
 
     def _channels(self, at: list[Wasm], filters: Wasm, results: int) -> None:
         kernel, f = self.kernel, self.f

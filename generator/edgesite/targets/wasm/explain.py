@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from math import inf
 
+from edgesite.ir import INDEX, Axis, Binary, Load, Map, Value, linear
+from edgesite.targets.wasm.contract import ContractKernel
 from edgesite.targets.wasm.cuts import operations
+from edgesite.targets.wasm.depthwise import DepthwiseKernel
+from edgesite.targets.wasm.depthwise8 import Depthwise8Kernel
+from edgesite.targets.wasm.int8 import Int8Kernel
+from edgesite.targets.wasm.kernels import Kernel, LoopKernel
 from edgesite.targets.wasm.rounds import AnyStep, Rounds, calls
 
 MACS_PER_US = 30_000
@@ -26,6 +32,13 @@ class Layer:
     origin: str
     """The operator's name in the model."""
     kernels: tuple[str, ...]
+    tiles: tuple[str, ...]
+    """The largest tile of each, as rows and columns of its result, with relaxed instructions and
+    without if that differs; empty for one that does not work in tiles."""
+    transposes: int
+    """Calls that do nothing but bring numbers into another order."""
+    border_transposes: int
+    """Those of inputs and outputs, which have ONNX's order; not among the `transposes`."""
     macs: int
     """Multiplications of its definition; a kernel may need fewer."""
     size_bytes: int
@@ -53,16 +66,50 @@ def layers(steps: Sequence[AnyStep]) -> list[Layer]:
     groups = grouped(steps)
     times = [_predicted_us(group) for group in groups]
     whole = sum(times) or 1.0
-    return [
-        Layer(
-            _origin(group),
-            tuple(dict.fromkeys(call.kernel.name for call in calls(group))),
-            sum(step.macs for step in group),
-            _size_bytes(group),
-            time / whole,
-        )
-        for group, time in zip(groups, times, strict=True)
-    ]
+    written = {value for call in calls(steps) for value in call.writes}
+    inside = written & {value for call in calls(steps) for value in call.reads}
+    return [_layer(group, time / whole, inside) for group, time in zip(groups, times, strict=True)]
+
+
+def _layer(group: Sequence[AnyStep], share: float, inside: Set[Value]) -> Layer:
+    kernels = {call.kernel.name: call.kernel for call in calls(group)}
+    moving = (call for call in calls(group) if _is_transpose(call.kernel))
+    transposed = [inside >= {*call.reads, *call.writes} for call in moving]
+    return Layer(
+        _origin(group),
+        tuple(kernels),
+        tuple(map(_tile, kernels.values())),
+        transposed.count(True),
+        transposed.count(False),
+        sum(step.macs for step in group),
+        _size_bytes(group),
+        share,
+    )
+
+
+def _tile(kernel: Kernel) -> str:
+    """The largest tile of a kernel."""
+    if not isinstance(kernel, ContractKernel | DepthwiseKernel | Depthwise8Kernel | Int8Kernel):
+        return ""
+    sizes = [kernel.tile(relaxed=relaxed) for relaxed in (True, False)]
+    return " or ".join(dict.fromkeys(f"{rows}x{columns}" for rows, columns in sizes))
+
+
+def _is_transpose(kernel: Kernel) -> bool:
+    """Whether a kernel copies elements so that their axes, or parts of these, change order."""
+    if not (isinstance(kernel, LoopKernel) and isinstance(kernel.node, Map)):
+        return False
+    node, load = kernel.node, kernel.node.body
+    if not isinstance(load, Load):
+        return False
+    layouts = dict(zip(kernel.values, kernel.layouts, strict=True))
+    position = [Axis(INDEX, axis, extent) for axis, extent in enumerate(node.output.shape)]
+    target = linear(layouts[node.output].address(position)).terms
+    source = linear(layouts[load.value].address(load.index)).terms
+    steps = {term: step for term, step in source if isinstance(term, Axis) and term.extent > 1}
+    order = [steps[axis] for axis, _ in sorted(target, key=lambda t: -t[1]) if axis in steps]
+    is_split = any(isinstance(term, Binary) and term.op == "mod" for term, _ in source)
+    return is_split or order != sorted(order, reverse=True)
 
 
 def is_brief(steps: Sequence[AnyStep]) -> bool:
@@ -84,18 +131,28 @@ def _operations(steps: Sequence[AnyStep]) -> float:
 
 
 def table(rows: Sequence[Layer]) -> list[str]:
-    """A line per layer, under a heading."""
-    lines = [f"{'share':>6} {HEADING}"]
-    return [*lines, *(f"{row.share:6.1%} {described(row)}" for row in rows)]
+    """A line per layer, under a heading; below, how much is moved about."""
+    lines = (f"{row.share:6.1%} {described(row)}" for row in rows)
+    between = sum(row.transposes for row in rows)
+    around = sum(row.border_transposes for row in rows)
+    return [
+        f"{'share':>6} {HEADING}",
+        *lines,
+        f"transposes: {between} between layers, {around} of inputs and outputs",
+    ]
 
 
-HEADING = f"{'Mmac':>9} {'KB':>9}  operator: kernels"
+HEADING = f"{'Mmac':>9} {'KB':>9}  operator: kernels, and their tiles"
 
 
 def described(row: Layer) -> str:
     """The end of a layer's line: its work, its bytes, its name and its kernels."""
     figures = f"{row.macs / 1e6:9.2f} {row.size_bytes / 1000:9.0f}"
-    return f"{figures}  {row.origin or '-'}: {', '.join(row.kernels)}"
+    kernels = (
+        f"{kernel} ({tile})" if tile else kernel
+        for kernel, tile in zip(row.kernels, row.tiles, strict=True)
+    )
+    return f"{figures}  {row.origin or '-'}: {', '.join(kernels)}"
 
 
 def _origin(steps: Sequence[AnyStep]) -> str:

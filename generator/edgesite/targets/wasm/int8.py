@@ -101,6 +101,13 @@ class Int8Kernel:
         """The length of a panel."""
         return prod(loop.extent for loop in self.around) * self.groups * PAIRS_BYTES
 
+    def tile(self, *, relaxed: bool) -> tuple[int, int]:
+        """Rows and columns of its largest tile, with and without relaxed instructions."""
+        del relaxed
+        columns = min(PANEL, self.columns.extent)
+        rows = even_tiles(self.rows[-1].extent, _most_rows(columns))[0][2] if self.rows else 1
+        return rows, columns
+
     def emit(self, scalars: Scalars, pointers: tuple[Wasm, ...], *, relaxed: bool) -> None:
         """Write the loops; pointers: left, right, the epilogue's reads, result, scratch if any."""
         del relaxed
@@ -184,6 +191,11 @@ def _packed(product: Contraction, kernel: Int8Kernel, inner: Sequence[int], arra
     return np.ascontiguousarray(np.moveaxis(split, len(outer) + 1, -2))
 
 
+def _most_rows(columns: int) -> int:
+    """Of a tile of so many columns."""
+    return ROWS if columns > LANES else ROWS_OF_ONE_VECTOR
+
+
 @dataclass(frozen=True)
 class _Emission:
     """Writes one contraction into a function."""
@@ -230,7 +242,7 @@ class _Emission:
         if not kernel.rows:
             self._tile(at, panel, columns, 1, (0,) * len(at))
             return
-        most = ROWS if columns > LANES else ROWS_OF_ONE_VECTOR
+        most = _most_rows(columns)
         with ExitStack() as stack:
             for loop in kernel.rows[:-1]:
                 position = stack.enter_context(f.loop(0, loop.extent))
