@@ -262,7 +262,21 @@ def test_reductions_know_every_dtype(combine: str, dtype: DType, rng: np.random.
     )
 
 
-@pytest.mark.parametrize("size", [3, 4, 9])
+@pytest.mark.parametrize("size", [3, 4, 15, 16, 17, 21, 37])
+@pytest.mark.parametrize("combine", ["sum", "prod", "max", "min"])
+def test_long_reductions_side_by_side_handle_every_tail(
+    combine: str, size: int, rng: np.random.Generator
+) -> None:
+    feeds = {"x": rng.uniform(0.9, 1.1, (2, 5, 3, size)).astype(np.float32)}
+
+    assert_means_the_same(
+        lambda x: x.reduce([2, size], [5, 3], lambda n, c, h, w: x.at(n, h, w, c), combine),
+        feeds,
+        tolerance=3e-6,
+    )
+
+
+@pytest.mark.parametrize("size", [3, 4, 9, 23])
 @pytest.mark.parametrize("combine", ["max", "min"])
 def test_extrema_of_runs_with_a_nan_are_nan(combine: str, size: int) -> None:
     x = np.arange(size * size, dtype=np.float32).reshape(size, size)

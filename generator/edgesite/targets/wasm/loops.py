@@ -7,7 +7,7 @@ that lie side by side are computed four at a time.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from math import prod
 
@@ -19,7 +19,6 @@ from edgesite.ir import (
     Axis,
     DType,
     Expr,
-    Load,
     Map,
     Node,
     Reduce,
@@ -33,18 +32,26 @@ from edgesite.ir import (
 )
 from edgesite.ir.layout import Layout
 from edgesite.targets.wasm.boxes import boxes
-from edgesite.targets.wasm.lanes import LANES, STORED, WIDE, Lanes, in_lanes, store_lanes
+from edgesite.targets.wasm.direction import (
+    TRIPLE,
+    has_lanes,
+    has_triples,
+    in_memory_order,
+    lane_axis,
+)
+from edgesite.targets.wasm.lanes import LANES, WIDE, Lanes, in_lanes, store_lanes
 from edgesite.targets.wasm.nest import Nest, always_read, costs_a_call, shared_in
 from edgesite.targets.wasm.scalars import Scalars, compute_type
 from edgesite.targets.wasm.totals import LaneTotal, identity
 from edgesite.wasm import F64, Local
 from edgesite.wasm import Value as Wasm
 
-TRIPLE = 3
-"""Colours of a pixel: fewer than a vector holds."""
-
 UNROLLED_POINTS = 9
 """Windows of up to so many elements are written out: their addresses are constants."""
+
+
+ABREAST = 4
+"""Vectors of results that are summed side by side, as a sum waits for the one before."""
 
 
 def emit(
@@ -83,11 +90,11 @@ def _box(
 ) -> None:
     _watch(nest, output, position, body)
     nest.shared = shared_in(body)
-    axes = _in_memory_order(nest, output, position, extents)
-    if _has_triples(nest, output, position, body, axes, extents):
+    axes = in_memory_order(nest, output, position, extents)
+    if has_triples(nest, output, position, body, axes, extents):
         _triples(nest, output, position, body, axes, extents)
         return
-    lane = _lane_axis(nest, output, position, body, axes, extents)
+    lane = lane_axis(nest, output, position, body, axes, extents)
     with _loops(nest, [axis for axis in axes if axis != lane], extents) as inner:
         if lane is None:
             _put(inner, output, position, inner.scalar(body))
@@ -113,22 +120,6 @@ def _put_lanes(
     pointer, offset = nest.address(output, position)
     step = nest.stride(output, position, lane) or 1
     store_lanes(nest.scalars.f, output.dtype, pointer, vector, offset, step)
-
-
-def _has_triples(
-    nest: Nest,
-    output: Value,
-    position: tuple[Expr, ...],
-    body: Expr,
-    axes: Sequence[int],
-    extents: Sequence[int],
-) -> bool:
-    """Whether results are float32 in threes, as the colours of pixels are, and four can be had."""
-    if len(axes) < 2 or output.dtype is not DType.FLOAT32 or extents[axes[-1]] != TRIPLE:
-        return False
-    lane = axes[-2]
-    steps = [nest.stride(output, position, axis) for axis in axes[-2:]]
-    return extents[lane] >= LANES and steps == [TRIPLE, 1] and Lanes(nest, lane).can(body)
 
 
 def _triples(
@@ -163,48 +154,6 @@ def _triples(
                 _put(one, output, position, one.scalar(body))
 
 
-def _lane_axis(
-    nest: Nest,
-    output: Value,
-    position: tuple[Expr, ...],
-    body: Expr,
-    axes: Sequence[int],
-    extents: Sequence[int],
-) -> int | None:
-    """The axis along which a Map is computed four at a time.
-
-    It is the innermost; where that is shorter than a vector, as the channels of a picture
-    are, one along which results lie apart and are written one by one.
-    """
-    if not axes:
-        return None
-    if _has_lanes(nest, output, position, body, axes[-1], extents):
-        return axes[-1]
-    if extents[axes[-1]] >= LANES or isinstance(body, Load) or output.dtype not in STORED:
-        return None
-    for axis in reversed(axes[:-1]):
-        step = nest.stride(output, position, axis) or 0
-        if step > 0 and extents[axis] >= LANES and Lanes(nest, axis).can(body):
-            return axis
-    return None
-
-
-def _has_lanes(
-    nest: Nest,
-    output: Value,
-    position: tuple[Expr, ...],
-    body: Expr,
-    axis: int,
-    extents: Sequence[int],
-) -> bool:
-    return (
-        extents[axis] >= LANES
-        and output.dtype in STORED
-        and nest.stride(output, position, axis) == 1
-        and Lanes(nest, axis).can(body)
-    )
-
-
 def _watch(nest: Nest, output: Value, position: tuple[Expr, ...], *bodies: Expr) -> None:
     nest.watch(output, position, always=True)
     for body in bodies:
@@ -217,17 +166,6 @@ def _put(nest: Nest, output: Value, position: tuple[Expr, ...], value: Wasm) -> 
     value = nest.scalars.f.let(value)
     pointer, offset = nest.address(output, position)
     nest.scalars.store(output.dtype, pointer, value, offset)
-
-
-def _in_memory_order(
-    nest: Nest, output: Value, position: tuple[Expr, ...], extents: Sequence[int]
-) -> list[int]:
-    """The axes from the one that takes the largest steps through the output to the smallest.
-
-    Axes of one point come first, where they are in nobody's way.
-    """
-    strides = {axis: nest.stride(output, position, axis) or 0 for axis in range(len(extents))}
-    return sorted(range(len(extents)), key=lambda axis: (extents[axis] > 1, -strides[axis], axis))
 
 
 @contextmanager
@@ -249,14 +187,24 @@ def _reduce(nest: Nest, node: Reduce) -> None:
     finish = node.finish if node.finish is not None else Result(_result_dtype(node))
     _watch(nest, node.output, position, node.body, finish)
     nest.shared = shared_in(node.body) | shared_in(finish)
-    axes = _in_memory_order(nest, node.output, position, node.iteration)
+    axes = in_memory_order(nest, node.output, position, node.iteration)
     inner_axes = list(range(rank, len(extents)))
     lane = axes[-1] if axes else None
     if lane is not None and _reduces_in_lanes(nest, node, finish, lane, extents):
         with _loops(nest, axes[:-1], extents) as outer:
             whole = extents[lane] // LANES * LANES
-            with outer.loop(lane, 0, whole, LANES) as four:
-                _vertical(four, node, finish, lane, inner_axes, extents)
+            wide = 0
+            if prod(node.extent) > UNROLLED_POINTS and not costs_a_call(node.body):
+                wide = extents[lane] // (ABREAST * LANES) * (ABREAST * LANES)
+            if wide:
+                f = nest.scalars.f
+                with f.loop(0, wide, step=ABREAST * LANES) as at:
+                    places = [f.let(at + number * LANES) for number in range(ABREAST)]
+                    nests = [outer.bound({lane: place}) for place in places]
+                    _vertical(nests, node, finish, lane, inner_axes, extents)
+            if wide < whole:
+                with outer.loop(lane, wide, whole, LANES) as four:
+                    _vertical([four], node, finish, lane, inner_axes, extents)
             if whole < extents[lane]:
                 with outer.loop(lane, whole, extents[lane]) as one:
                     _scalar_reduction(one, node, finish, inner_axes, extents)
@@ -281,7 +229,7 @@ def _reduces_in_lanes(
     return (
         not node.combine.startswith("arg")
         and node.body.dtype in WIDE
-        and _has_lanes(nest, node.output, node.position, finish, lane, extents)
+        and has_lanes(nest, node.output, node.position, finish, lane, extents)
         and Lanes(nest, lane).can(node.body)
     )
 
@@ -300,29 +248,39 @@ def _reduces_across(
 
 
 def _vertical(
-    nest: Nest,
+    nests: Sequence[Nest],
     node: Reduce,
     finish: Expr,
     lane: int,
     inner_axes: Sequence[int],
     extents: Sequence[int],
 ) -> None:
-    """Four neighbouring results, one in each lane."""
-    f = nest.scalars.f
+    """Four neighbouring results of each nest, one in each lane."""
+    f = nests[0].scalars.f
     dtype = node.body.dtype
-    total = LaneTotal(f, node.combine, dtype)
+    totals = [LaneTotal(f, node.combine, dtype) for _ in nests]
     inner_extents = [extents[axis] for axis in inner_axes]
+
+    def take(inside: Sequence[Nest]) -> None:
+        for nest, total in zip(inside, totals, strict=True):
+            total.take(Lanes(nest, lane).vector(node.body))
+
     if prod(inner_extents) <= UNROLLED_POINTS:
         for place in np.ndindex(*inner_extents):
-            point = nest.bound(dict(zip(inner_axes, map(int, place), strict=True)))
-            total.take(Lanes(point, lane).vector(node.body))
+            axes = dict(zip(inner_axes, map(int, place), strict=True))
+            take([nest.bound(axes) for nest in nests])
     else:
-        with _loops(nest, inner_axes, extents) as inner:
-            total.take(Lanes(inner, lane).vector(node.body))
-    nest.known[in_lanes(Result(dtype))] = total.result()
-    result = f.let(Lanes(nest, lane).vector(finish))
-    pointer, offset = nest.address(node.output, node.position)
-    store_lanes(f, node.output.dtype, pointer, result, offset)
+        with ExitStack() as stack:
+            inside = list(nests)
+            for axis in inner_axes:
+                position = stack.enter_context(f.loop(0, extents[axis]))
+                inside = [nest.bound({axis: position}) for nest in inside]
+            take(inside)
+    for nest, total in zip(nests, totals, strict=True):
+        nest.known[in_lanes(Result(dtype))] = total.result()
+        result = f.let(Lanes(nest, lane).vector(finish))
+        pointer, offset = nest.address(node.output, node.position)
+        store_lanes(f, node.output.dtype, pointer, result, offset)
 
 
 def _horizontal(
@@ -493,6 +451,3 @@ def points(node: Node) -> int:
         case Scatter():
             return node.output.size + prod(node.extent)
     return node.output.size
-
-
-Emitter = Callable[[Scalars, Node, Mapping[Value, Layout], Mapping[Value, Wasm]], None]

@@ -1,0 +1,82 @@
+"""Which way loops go: the order of their axes, and the one that vectors run along."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from edgesite.ir import DType, Expr, Load, Value
+from edgesite.targets.wasm.lanes import LANES, STORED, Lanes
+from edgesite.targets.wasm.nest import Nest
+
+TRIPLE = 3
+"""Colours of a pixel: fewer than a vector holds."""
+
+
+def in_memory_order(
+    nest: Nest, output: Value, position: tuple[Expr, ...], extents: Sequence[int]
+) -> list[int]:
+    """The axes from the one that takes the largest steps through the output to the smallest.
+
+    Axes of one point come first, where they are in nobody's way.
+    """
+    strides = {axis: nest.stride(output, position, axis) or 0 for axis in range(len(extents))}
+    return sorted(range(len(extents)), key=lambda axis: (extents[axis] > 1, -strides[axis], axis))
+
+
+def lane_axis(
+    nest: Nest,
+    output: Value,
+    position: tuple[Expr, ...],
+    body: Expr,
+    axes: Sequence[int],
+    extents: Sequence[int],
+) -> int | None:
+    """The axis along which a Map is computed four at a time.
+
+    It is the innermost; where that is shorter than a vector, as the channels of a picture
+    are, one along which results lie apart and are written one by one.
+    """
+    if not axes:
+        return None
+    if has_lanes(nest, output, position, body, axes[-1], extents):
+        return axes[-1]
+    if extents[axes[-1]] >= LANES or isinstance(body, Load) or output.dtype not in STORED:
+        return None
+    for axis in reversed(axes[:-1]):
+        step = nest.stride(output, position, axis) or 0
+        if step > 0 and extents[axis] >= LANES and Lanes(nest, axis).can(body):
+            return axis
+    return None
+
+
+def has_lanes(
+    nest: Nest,
+    output: Value,
+    position: tuple[Expr, ...],
+    body: Expr,
+    axis: int,
+    extents: Sequence[int],
+) -> bool:
+    """Whether neighbours along an axis lie side by side and can be computed together."""
+    return (
+        extents[axis] >= LANES
+        and output.dtype in STORED
+        and nest.stride(output, position, axis) == 1
+        and Lanes(nest, axis).can(body)
+    )
+
+
+def has_triples(
+    nest: Nest,
+    output: Value,
+    position: tuple[Expr, ...],
+    body: Expr,
+    axes: Sequence[int],
+    extents: Sequence[int],
+) -> bool:
+    """Whether results are float32 in threes, as the colours of pixels are, and four can be had."""
+    if len(axes) < 2 or output.dtype is not DType.FLOAT32 or extents[axes[-1]] != TRIPLE:
+        return False
+    lane = axes[-2]
+    steps = [nest.stride(output, position, axis) for axis in axes[-2:]]
+    return extents[lane] >= LANES and steps == [TRIPLE, 1] and Lanes(nest, lane).can(body)
