@@ -54,11 +54,13 @@ from edgesite.targets.manifest import (
     TextOperand,
     TextStep,
 )
-from edgesite.targets.stored.choice import CHOSEN, FORMS, Choice, Weights, choose, fixed
-from edgesite.targets.stored.forms import HALF, INT8, PLAIN, Part
+from edgesite.targets.stored.choice import CHOSEN, FORMS, Choice, Weights, choose, halves
+from edgesite.targets.stored.forms import PLAIN, Part
+from edgesite.targets.stored.moments import second_moments
 from edgesite.targets.stored.trial import Limits, Trial
 from edgesite.targets.wasm.explain import Layer, grouped, is_brief, layers
 from edgesite.targets.wasm.module import MOST_PAGES, build_module, build_shared_module
+from edgesite.targets.wasm.rounds import AnyStep
 from edgesite.targets.wasm.schedule import FIRST_BYTE, Schedule, make_schedule, reach
 from edgesite.targets.wasm.threads import MOST_THREADS
 from edgesite.targets.wasm.unpack import Unpacking
@@ -162,13 +164,24 @@ class Prepared:
         """The model with weights in other forms, which `compile` explains."""
         parts = self.pairs[0][1].parts
         if weights not in CHOSEN:
-            return self._packed(fixed(parts, HALF if weights == "float16" else INT8))
+            return self._packed(halves(parts))
         manifest = self.plain.manifest
-        inputs = calibration or [random_feeds(manifest, seed) for seed in range(_RANDOM)]
+        count = _RANDOM * 2 if weights == "int8" else _RANDOM  # which runs each but once or twice
+        inputs = calibration or [random_feeds(manifest, seed) for seed in range(count)]
         # Of the two modules the one that answers the same on every machine.
         instance = self.plain.instance("simd")
-        trial = Trial(instance, parts, inputs, manifest.source.macs, bool(manifest.state))
+        trial = Trial(
+            instance, parts, inputs, manifest.source.macs, bool(manifest.state), self.observe
+        )
         return self._packed(choose(trial, weights, limits))
+
+    def observe(
+        self, inputs: Sequence[Mapping[str, ArrayLike]], parts: Collection[int]
+    ) -> Mapping[int, NDArray[Any]]:
+        """What some parts of the weights are multiplied with."""
+        program, schedule = self.pairs[0]
+        made = _apart(program, schedule, [[step] for step in schedule.steps])
+        return second_moments(made.instance("simd"), schedule, inputs, parts)
 
     def _packed(self, choice: Choice | None) -> CompiledModel:
         """A model of all bindings, its weights as they are or in other forms."""
@@ -223,10 +236,16 @@ def dissect(
     given = model if isinstance(model, bytes) else Path(model)
     program = _program(given, shapes or {}, constants, state or {})
     schedule = program.schedule(())
-    binding, modules, _ = _bound(program, schedule, "off", apart=True)
+    return _apart(program, schedule, grouped(schedule.steps)), layers(schedule.steps)
+
+
+def _apart(
+    program: _Program, schedule: Schedule, parts: Sequence[Sequence[AnyStep]]
+) -> CompiledModel:
+    """A model with float32 weights whose modules also run one of the parts of all steps."""
+    binding, modules, _ = _bound(program, schedule, "off", parts)
     source = _source(program.static, schedule)
-    made = pack([(binding, modules)], source, schedule.weights, weights_offset=FIRST_BYTE)
-    return made, layers(schedule.steps)
+    return pack([(binding, modules)], source, schedule.weights, weights_offset=FIRST_BYTE)
 
 
 @dataclass(frozen=True)
@@ -261,11 +280,14 @@ def _program(
 
 
 def _bound(
-    program: _Program, schedule: Schedule, threads: Threads, *, apart: bool = False
+    program: _Program,
+    schedule: Schedule,
+    threads: Threads,
+    parts: Sequence[Sequence[AnyStep]] | None = None,
 ) -> tuple[Binding, dict[TargetName, bytes], dict[TargetName, bytes]]:
     """A binding, its modules, and those for threads.
 
-    The modules can run layers `apart` if that is wanted.
+    The modules can run each of the `parts` of the steps, too, if there are any.
 
     Raises UnsupportedShapeError where they need too much memory.
     """
@@ -279,7 +301,6 @@ def _bound(
     inputs = {value.name: value for value in graph.inputs if value not in made}
     outputs = dict(zip(_names_of_outputs(static, graph), graph.outputs, strict=False))
     pairs = [(outputs[output], inputs[given]) for output, given in program.state.items()]
-    parts = grouped(schedule.steps) if apart else None
     modules = {
         target: build_module(
             schedule.preparation, schedule.steps, place, pairs, parts, relaxed=target == "relaxed"

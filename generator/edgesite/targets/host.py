@@ -49,6 +49,12 @@ class Instance:
 
     def run(self, feeds: Mapping[str, ArrayLike]) -> dict[str, NDArray[np.generic]]:
         """One prediction; raises UsageError for feeds that do not fit."""
+        self.feed(feeds)
+        self._machine.call("run")
+        return {info.name: self._read(info) for info in self._manifest.outputs}
+
+    def feed(self, feeds: Mapping[str, ArrayLike]) -> None:
+        """Write inputs to where a prediction reads them; raises UsageError as `run` does."""
         manifest = self._manifest
         values = _checked(feeds, manifest)
         for info in manifest.inputs:
@@ -60,8 +66,14 @@ class Instance:
             for info, answer in zip(step.outputs, made, strict=True):
                 values[info.name] = answer
                 self._write(info, placed(answer, info.shape))
-        self._machine.call("run")
-        return {info.name: self._read(info) for info in manifest.outputs}
+
+    def layer(self, number: int) -> None:
+        """Run one of the layers of a module that has them apart."""
+        self._machine.call("layer", number)
+
+    def memory(self, offset: int, size_bytes: int) -> bytes:
+        """A piece of the memory as it is now."""
+        return self._machine.read(offset, size_bytes)
 
     def _write(self, info: TensorInfo, array: Array) -> None:
         is_text = info.dtype == "string"

@@ -12,7 +12,6 @@ found by trying.
 from __future__ import annotations
 
 import gzip
-import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,20 +20,20 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from edgesite.targets.stored.forms import HALF, INT8, PLAIN, Form, Part, Stored, stored
+from edgesite.targets.stored.forms import HALF, PLAIN, Form, Part, Stored, stored
 from edgesite.targets.stored.trial import Effect, Limits, Trial, together
+from edgesite.targets.stored.whole import whole
 
 Weights = Literal["float32", "float16", "int8", "palette", "auto"]
 """What may be asked for."""
 FORMS = get_args(Weights)
-CHOSEN = ("palette", "auto")
+CHOSEN = ("int8", "palette", "auto")
 """Those for which the model is run."""
 
 _STEPS = (127, 90, 63, 45, 31, 22, 15, 11, 7)
 _SIZES = (256, 128, 64, 32, 16)
 _PALETTES = tuple(Form("palette", size) for size in _SIZES)
 _CANDIDATES = (HALF, *(Form("int8", steps) for steps in _STEPS), *_PALETTES)
-_TABLE = {"float16": HALF, "int8": INT8} | {str(form): form for form in _PALETTES}
 
 _PROBE = Form("int8", 31)
 """The form in which a part is rounded alone, to see what the outputs make of it."""
@@ -93,50 +92,50 @@ class Choice:
         return dict(counts.most_common())
 
 
-def fixed(parts: Sequence[Part], form: Form) -> Choice:
-    """Every part of some size in one form."""
-    forms = _uniform(parts, form)
-    made = [stored(part, forms.get(number, PLAIN)) for number, part in enumerate(parts)]
-    return Choice(tuple(made))
+def halves(parts: Sequence[Part]) -> Choice:
+    """Every part as float16."""
+    return Choice(tuple(stored(part, HALF) for part in parts))
 
 
 def choose(trial: Trial, wanted: Weights, limits: Limits) -> Choice:
-    """The smallest forms whose effect is within the limits; with float32 if there are none."""
+    """The smallest forms whose effect is within the limits; with float32 if there are none.
+
+    Whole numbers are not chosen for their effect, whatever the limits.
+    """
+    if wanted == "int8":
+        return Choice(_stored(trial, whole(trial)), trial.samples)
     kinds = ("palette",) if wanted == "palette" else ("float16", "int8", "palette")
     plan = _Plan(trial, [form for form in _CANDIDATES if form.kind in kinds])
     forms = plan.within(limits)
-    parts = tuple(trial.stored(k, forms.get(k, PLAIN)) for k in range(len(trial.parts)))
     name = wanted if wanted == "auto" else "palettes"
-    return Choice(parts, trial.samples, plan.layers(forms), partial(_rows, trial, name, forms))
+    return Choice(
+        _stored(trial, forms), trial.samples, plan.layers(forms), partial(_rows, trial, name, forms)
+    )
+
+
+def _stored(trial: Trial, forms: Mapping[int, Form]) -> tuple[Stored, ...]:
+    return tuple(trial.stored(k, forms.get(k, PLAIN)) for k in range(len(trial.parts)))
 
 
 def _rows(trial: Trial, name: str, forms: Mapping[int, Form]) -> tuple[Row, ...]:
     named: dict[str, Mapping[int, Form]] = {"float32": {}}
-    named |= {uniform: _uniform(trial.parts, form) for uniform, form in _TABLE.items()}
+    named |= {"float16": _uniform(trial.parts, HALF), "int8": whole(trial)}
+    named |= {str(form): _uniform(trial.parts, form) for form in _PALETTES}
     named[name] = forms
     return tuple(_row(trial, each, forms) for each, forms in named.items())
 
 
 def _uniform(parts: Sequence[Part], form: Form) -> dict[int, Form]:
-    """A form for every part; whole numbers and palettes for none that is one list of numbers.
-
-    Nor whole numbers where few are summed: there errors do not cancel, and there are few of them.
-    """
-    forms: dict[int, Form] = {}
-    for number, part in enumerate(parts):
-        if part.is_float and (form == HALF or len(part.shape) > 1):
-            summed = math.prod(part.values.shape[1:-1])
-            forms[number] = HALF if form == INT8 and summed < _FEW_SUMMED else form
-    return forms
-
-
-_FEW_SUMMED = 64
-"""Halves the error of a MobileNet, and takes a sixtieth more bytes."""
+    """A form for every part; palettes for none that is one list of numbers."""
+    return {
+        number: form
+        for number, part in enumerate(parts)
+        if part.is_float and (form == HALF or len(part.shape) > 1)
+    }
 
 
 def _row(trial: Trial, name: str, forms: Mapping[int, Form]) -> Row:
-    made = (trial.stored(k, forms.get(k, PLAIN)) for k in range(len(trial.parts)))
-    data = b"".join(each.data for each in made)
+    data = b"".join(each.data for each in _stored(trial, forms))
     gzip_bytes = len(gzip.compress(data, 9, mtime=0))
     return Row(name, len(data), gzip_bytes, trial.effect(forms))
 

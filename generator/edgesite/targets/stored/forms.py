@@ -23,6 +23,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from edgesite.targets.stored.compensation import compensated, tries
 from edgesite.targets.stored.rounding import balanced, clusters, rounded
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -79,6 +80,9 @@ class Form:
     steps: int = 0
     """int8: the largest number that is used. palette: how many values it has."""
 
+    compensated: bool = False
+    """int8: whether weights make up for how others are rounded, as `compensation` says."""
+
     def __str__(self) -> str:
         """What it is called in tables: int8, 6-bit int8, 5-bit palette, float16."""
         if self.kind == "palette":
@@ -90,6 +94,7 @@ class Form:
 PLAIN = Form("float32")
 HALF = Form("float16")
 INT8 = Form("int8", 127)
+COMPENSATED = Form("int8", 127, compensated=True)
 
 
 @dataclass(frozen=True)
@@ -155,16 +160,20 @@ class Stored:
         return raw + bytes(len(self.part.data) - len(raw))
 
 
-def stored(part: Part, form: Form, *, balance: bool = True) -> Stored:
+def stored(part: Part, form: Form, *, balance: bool = True, moments: Array | None = None) -> Stored:
     """A part in a form; as it is where the form is not smaller or cannot hold its numbers.
 
     Without `balance` numbers are rounded to the nearest, which is faster and good enough to
-    tell how large the errors are.
+    tell how large the errors are. A form that is compensated needs `moments`, as in
+    `compensation`, and is balanced without.
     """
     plain = Stored(PLAIN, part)
     if form == PLAIN or not part.is_float or not np.isfinite(part.values).all():
         return plain
-    made = _ENCODERS[form.kind](part, form, part.inner if balance else None)
+    made = None
+    if form.compensated and moments is not None:
+        made = _compensated(part, form, moments)
+    made = made or _ENCODERS[form.kind](part, form, part.inner if balance else None)
     return made if made is not None and len(made.data) < len(plain.data) else plain
 
 
@@ -191,6 +200,29 @@ def _int8(part: Part, form: Form, inner: int | None) -> Stored | None:
     grid = np.arange(-form.steps, form.steps + 1, dtype=np.float32)
     numbers = _numbers(steps, grid, inner) - form.steps
     return Stored(form, part, scales.tobytes(), numbers.astype(np.int8).tobytes())
+
+
+def _compensated(part: Part, form: Form, moments: Array) -> Stored | None:
+    """None where the moments are not those of what this part is multiplied with, or say nothing."""
+    shape = part.values.shape
+    values = part.values.reshape(shape[0], math.prod(shape[1:-1]), shape[-1])
+    if moments.shape[1] != values.shape[1] or shape[0] % len(moments):
+        return None
+    fitting = _short(np.abs(values).max(axis=1) / np.float32(form.steps))
+    scales = _around(fitting, tries(*values.shape))
+    found = compensated(values, moments, scales, form.steps) if np.isfinite(scales).all() else None
+    if found is None:
+        return None
+    numbers, chosen = found
+    return Stored(form, part, chosen.tobytes(), numbers.astype(np.int8).tobytes())
+
+
+def _around(scales: Array, count: int) -> Array:
+    """So many scales of 8 bits next to given ones, most of them larger: (count, *scales.shape)."""
+    bits = scales.view(np.uint32)[None]
+    steps = np.arange(count).reshape(-1, *[1] * scales.ndim) - count // 4
+    moved = np.where(bits > 0, bits + (steps << 16), 0).astype(np.uint32)
+    return moved.view(np.float32)
 
 
 def _short(scales: Array) -> Array:

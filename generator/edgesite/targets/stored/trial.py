@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import chain
 from typing import Any, Protocol
 
 import numpy as np
@@ -14,6 +15,7 @@ from edgesite.targets.stored.forms import Form, Part, Stored, stored
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Outputs = Mapping[str, Array]
+Observe = Callable[[Sequence[Mapping[str, Any]], Collection[int]], Mapping[int, Array]]
 
 _WORK = 2e10
 """Multiplications that all inputs of a trial may take, and all probes together."""
@@ -91,7 +93,14 @@ class Trial:
     is_sequence: bool = False
     """Whether an answer depends on the inputs before, so that all must be given in order."""
 
+    observe: Observe | None = None
+    """Finds the moments of what some of the parts are multiplied with on some of the inputs."""
+
+    moments: Mapping[int, Array] = field(default_factory=dict)
+    """Those of the parts that were looked at."""
+
     _known: dict[tuple[int, Form], Stored] = field(default_factory=dict)
+    _rights: dict[int, list[Outputs]] = field(default_factory=dict)
     _effects: dict[tuple[frozenset[tuple[int, Form]], int], Effect] = field(default_factory=dict)
     _loaded: frozenset[tuple[int, Form]] = frozenset()
 
@@ -99,7 +108,8 @@ class Trial:
         """A part in a form, made once."""
         key = number, form
         if key not in self._known:
-            self._known[key] = stored(self.parts[number], form)
+            moments = self.moments.get(number) if form.compensated else None
+            self._known[key] = stored(self.parts[number], form, moments=moments)
         return self._known[key]
 
     @cached_property
@@ -107,6 +117,11 @@ class Trial:
         """The inputs, as many as there is time for, by those that are given together."""
         given = self.inputs[: max(8, int(_WORK / max(self.macs, 1)))]
         return [given] if self.is_sequence else [[feeds] for feeds in given]
+
+    def look(self, numbers: Collection[int]) -> None:
+        """Find out what some of the parts are multiplied with."""
+        if self.observe is not None:
+            self.moments = self.observe([*chain(*self.runs)], numbers)
 
     @property
     def samples(self) -> int:
@@ -120,7 +135,12 @@ class Trial:
     @cached_property
     def _wanted(self) -> list[list[Outputs]]:
         """The outputs with the weights as they are."""
-        return [self._outputs(frozenset(), number) for number in range(len(self.runs))]
+        return [self._right(number) for number in range(len(self.runs))]
+
+    def _right(self, number: int) -> list[Outputs]:
+        if number not in self._rights:
+            self._rights[number] = self._outputs(frozenset(), number)
+        return self._rights[number]
 
     @cached_property
     def _largest(self) -> dict[str, float]:
@@ -133,6 +153,18 @@ class Trial:
         """
         numbers = range(len(self.runs)) if runs is None else runs
         return together([self._effect(frozenset(forms.items()), number) for number in numbers])
+
+    def error(self, forms: Mapping[int, Form], runs: Iterable[int]) -> float:
+        """How much some runs make of it, to tell parts apart: the mean of squared differences.
+
+        They are shares of the run's own largest outputs, so that no other run is needed.
+        """
+        effects = []
+        for number in runs:
+            wanted = self._right(number)
+            got = self._outputs(frozenset(forms.items()), number)
+            effects.append(effect_of(wanted, got, largest(wanted)))
+        return together(effects).error
 
     def _effect(self, forms: frozenset[tuple[int, Form]], number: int) -> Effect:
         key = forms, number
