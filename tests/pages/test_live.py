@@ -163,6 +163,28 @@ def test_a_new_model_answers_again(author: Author) -> None:
     expect(author.page.locator("#take")).to_have_attribute("data-state", "live")
 
 
+def test_the_picture_outlives_a_second_change_that_comes_before_it_is_shown_again(
+    author: Author,
+) -> None:
+    upload(author)
+    loads: list[object] = []
+    author.page.on("framenavigated", loads.append)
+    author.page.add_init_script(
+        "if (sessionStorage.getItem('again') === null) {"
+        "  sessionStorage.setItem('again', 'no');"
+        "  addEventListener('DOMContentLoaded', () => {"
+        "    document.querySelector('[name=edgesite-live]').content = 'older';"
+        "  });"
+        "}"
+    )
+
+    edit(author.demo / "demo.yaml", "top: 3", "top: 2")
+
+    expect(author.page.locator("#answer tbody tr")).to_have_count(2)
+    expect(author.page.locator("#caption")).to_have_text("green.png")
+    assert len(loads) == 2
+
+
 def test_the_chosen_example_is_kept(author: Author) -> None:
     author.page.locator("[name=example]").nth(1).check(force=True)
     caption = author.page.locator("#caption").inner_text()

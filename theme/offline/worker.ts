@@ -57,10 +57,15 @@ async function take(path: string): Promise<Response | undefined> {
   return undefined;
 }
 
+/** So long a page may wait for the next build, which waits itself while this one is busy. */
+const PATIENCE_MS = 2000;
+let asked = 0;
+
 async function answer(request: Request, path: string): Promise<Response> {
   if (request.mode === "navigate" && worker.registration.waiting) {
     const pages = await worker.clients.matchAll();
-    if (pages.length < 2) {
+    asked ||= Date.now();
+    if (pages.length < 2 && Date.now() - asked < PATIENCE_MS) {
       worker.registration.waiting.postMessage("take over");
       return new Response("", { headers: { Refresh: "0" } });
     }

@@ -49,8 +49,12 @@ for (const type of ["pointerdown", "pointermove"] as const) {
   }, true);
 }
 
+let isLeaving = false;
+
 /** Put it where the next page finds it. */
 export async function keepPicture(): Promise<void> {
+  isLeaving = true;
+  // What an earlier page has put there stays, if this one did not come to take it.
   if (!given) return;
   try {
     await useStore((store) => store.put(given, location.pathname));
@@ -64,16 +68,18 @@ export async function keepPicture(): Promise<void> {
 /** Give it again, once the page's own script is there to take it. */
 export async function restorePicture(): Promise<void> {
   if (sessionStorage.getItem(STORE) !== location.pathname) return;
-  sessionStorage.removeItem(STORE);
   const kept = await useStore<Kept | null>((store) => store.get(location.pathname));
-  await useStore((store) => store.delete(location.pathname));
-  if (!kept || given) return;
   if (document.readyState !== "complete") {
     await new Promise((done) => addEventListener("load", done, { once: true }));
   }
-  if ("example" in kept) giveExample(kept.example);
-  else if ("file" in kept) giveFile(kept.file);
-  else giveDrawing(kept.strokes);
+  if (isLeaving) return;
+  if (kept && !given) {
+    if ("example" in kept) giveExample(kept.example);
+    else if ("file" in kept) giveFile(kept.file);
+    else giveDrawing(kept.strokes);
+  }
+  sessionStorage.removeItem(STORE);
+  await useStore((store) => store.delete(location.pathname));
 }
 
 function giveExample(at: number): void {
