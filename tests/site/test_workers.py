@@ -95,6 +95,8 @@ def test_few_and_small_demos_are_not_worth_a_process() -> None:
     assert workers.is_worth_it([10_000_000, 10_000_000], 2)
     assert workers.is_worth_it([1000] * 100, 2)
     assert not workers.is_worth_it([], 2)
+    assert not workers.is_worth_it([100_000] * 20, 2, is_quick=True)
+    assert workers.is_worth_it([100_000] * 200, 2, is_quick=True)
 
 
 def test_jobs_share_the_memory_and_one_always_runs() -> None:

@@ -118,6 +118,14 @@ def make(frame: Frame, folder: Path, begun: Callable[[str, str], None] | None = 
     return replace(made, report=replace(made.report, elapsed_ms=elapsed_ms))
 
 
+def is_finished(frame: Frame, folder: Path) -> bool:
+    """Whether a demo is kept but for its words."""
+    from edgesite.site.finished import key_of_finished
+
+    key = key_of_finished(folder, digests_below(folder), threads=frame.info.isolate)
+    return frame.cache.path(key).exists()
+
+
 def _made(
     frame: Frame,
     folder: Path,

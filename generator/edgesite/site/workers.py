@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from edgesite.errors import BuildError
 from edgesite.site.folders import size_below
-from edgesite.site.made import make
+from edgesite.site.made import is_finished, make
 from edgesite.site.reports import DONE
 from edgesite.site.wording import shown
 
@@ -42,8 +42,14 @@ _ALONE_S = 0.15
 _PER_MEGABYTE_S = 0.6
 """What a demo takes on one core, roughly: the two of this repository, measured."""
 
+_PAGE_S = 0.008
+"""What a page takes whose demo is kept but for its words."""
+
 _START_S = 1.0
 """What processes must save before they are worth their start."""
+
+_QUICK_START = 0.4
+"""The share of that where they need not compile."""
 
 _WORKER_BYTES = 300_000_000
 _PER_MODEL_BYTE = 12
@@ -53,15 +59,22 @@ their way through the compiler, the module's memory and onnxruntime's."""
 _UNKNOWN_BYTES = 4_000_000_000
 """Assumed to be free where the system does not say."""
 
-_MODULES = ["edgesite.site.stages", "edgesite.site.render", "onnxruntime", "wasmtime"]
+_RENDERS = ("edgesite.site.finished", "edgesite.site.render")
+_COMPILES = ("edgesite.site.stages", "edgesite.compiler", "onnxruntime", "wasmtime")
 """What every worker imports; where processes are forked from a server, once for all."""
+
+_SAMPLE = 8
+"""Demos that are looked at to tell whether others need not be compiled either."""
 
 
 def made_by(workers: int, frame: Frame, folders: Sequence[Path], told: Told) -> dict[Path, Outcome]:
     """Make demos, in at most so many processes where that is quicker."""
     sizes = {folder: size_below(folder) for folder in folders}
-    if workers > 1 and is_worth_it(sizes.values(), workers):
-        return _made_apart(min(workers, len(sizes)), frame, sizes, told)
+    sample = folders[:: -(-len(folders) // _SAMPLE) or 1]
+    is_quick = all(is_finished(frame, folder) for folder in sample)
+    if workers > 1 and is_worth_it(sizes.values(), workers, is_quick=is_quick):
+        modules = _RENDERS if is_quick else (*_RENDERS, *_COMPILES)
+        return _made_apart(min(workers, len(sizes)), frame, sizes, told, modules)
     outcomes = {}
     for folder in folders:
         outcomes[folder] = make(frame, folder, told)
@@ -93,19 +106,27 @@ def spread(
             yield running.pop(future), future
 
 
-def is_worth_it(sizes: Collection[int], workers: int) -> bool:
-    """Whether several processes save more than they take to start."""
-    seconds = [_ALONE_S + size / 1e6 * _PER_MEGABYTE_S for size in sizes]
+def is_worth_it(sizes: Collection[int], workers: int, *, is_quick: bool = False) -> bool:
+    """Whether several processes save more than they take to start.
+
+    is_quick: whether the demos are kept but for their words.
+    """
+    seconds = [_PAGE_S if is_quick else _ALONE_S + size / 1e6 * _PER_MEGABYTE_S for size in sizes]
     total = sum(seconds)
-    return total - max(total / workers, *seconds, 0.0) > _START_S
+    saved = total - max(total / workers, *seconds, 0.0)
+    return saved > (_START_S * _QUICK_START if is_quick else _START_S)
 
 
 def _made_apart(
-    workers: int, frame: Frame, sizes: Mapping[Path, int], told: Told
+    workers: int,
+    frame: Frame,
+    sizes: Mapping[Path, int],
+    told: Told,
+    modules: Sequence[str],
 ) -> dict[Path, Outcome]:
     outcomes: dict[Path, Outcome] = {}
     needs = {folder: _WORKER_BYTES + _PER_MODEL_BYTE * size for folder, size in sizes.items()}
-    with suppress(BrokenProcessPool), processes(workers) as executor:
+    with suppress(BrokenProcessPool), processes(workers, modules) as executor:
         # One more than there are processes, so that none waits for its next.
         jobs = spread(executor, partial(make, frame), needs, workers + 1, free_bytes())
         for folder, future in jobs:
@@ -137,7 +158,9 @@ def make_aside(frame: Frame, folders: Sequence[Path]) -> bool:
 
     It ends with this process, too, which need not wait for it to end itself.
     """
-    aside = _context().Process(target=_made_aside, args=(frame, folders), daemon=True)
+    aside = _context((*_RENDERS, *_COMPILES)).Process(
+        target=_made_aside, args=(frame, folders), daemon=True
+    )
     aside.start()
     aside.join()
     return bool(aside.exitcode == 0)
@@ -152,10 +175,10 @@ def _made_aside(frame: Frame, folders: Sequence[Path]) -> None:
 
 
 @contextmanager
-def processes(workers: int) -> Iterator[ProcessPoolExecutor]:
-    """Processes that end with this one, however it ends."""
+def processes(workers: int, modules: Sequence[str] = ()) -> Iterator[ProcessPoolExecutor]:
+    """Processes that end with this one, however it ends; modules: what they are likely to need."""
     others = set(multiprocessing.active_children())
-    executor = ProcessPoolExecutor(workers, _context(), _begin)
+    executor = ProcessPoolExecutor(workers, _context(modules), _begin)
     try:
         yield executor
     except BaseException:
@@ -166,12 +189,12 @@ def processes(workers: int) -> Iterator[ProcessPoolExecutor]:
         executor.shutdown(cancel_futures=True)
 
 
-def _context() -> Any:
+def _context(modules: Sequence[str]) -> Any:
     """How processes are started: forked from a server where there can be one."""
     has_server = "forkserver" in multiprocessing.get_all_start_methods()
     context = multiprocessing.get_context("forkserver" if has_server else "spawn")
     if has_server:
-        context.set_forkserver_preload(_MODULES)
+        context.set_forkserver_preload([*modules])
     return context
 
 
