@@ -168,7 +168,7 @@ def test_the_picture_outlives_a_second_change_that_comes_before_it_is_shown_agai
 ) -> None:
     upload(author)
     loads: list[object] = []
-    author.page.on("framenavigated", loads.append)
+    author.page.on("framenavigated", lambda frame: loads.append(frame))
     author.page.add_init_script(
         "if (sessionStorage.getItem('again') === null) {"
         "  sessionStorage.setItem('again', 'no');"
