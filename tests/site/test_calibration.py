@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -64,6 +65,8 @@ def test_the_proof_says_what_is_lost_by_integers_and_what_by_the_code(site: Path
     assert proof.code_difference < proof.max_difference
     assert proof.top1_agreement == 1
     assert checked.warnings == ()
+    given = sha256((site / "demos" / "colours" / "model.onnx").read_bytes()).hexdigest()
+    assert pages_of(site)[0].manifest["source"]["sha256"] == given
     assert check(site).reports[0].proof == proof
 
 

@@ -152,7 +152,10 @@ def _in_integers(
     model = files["model.onnx"]
 
     def made() -> CompiledModel:
-        return edgesite.compile(model, shapes_of(demo), threads=threads)
+        found = edgesite.compile(model, shapes_of(demo), threads=threads)
+        # What is said of the model is about the file that the author gave.
+        source = plain.manifest.source
+        return replace(found, manifest=found.manifest.model_copy(update={"source": source}))
 
     key = key_of("quantized", key)
     return replace(_found(kept, key) or _made(demo, kept, key, made), quantized=model)
