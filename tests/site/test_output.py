@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from edgesite.errors import BuildError, InternalError
+from edgesite.site import output
+from edgesite.site.cache import Cache, digest
 from edgesite.site.output import MARKER, check_output, write_output
 
 
@@ -127,6 +129,21 @@ def test_a_link_to_a_folder_stays_a_link(root: Path, tmp_path: Path) -> None:
 
     assert (root / "dist").is_symlink()
     assert contents(tmp_path / "published") == {"a": b"x"}
+
+
+def test_only_files_that_somebody_has_touched_are_read(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache, files = Cache(root / "cache"), {"a": b"x", "b": b"y"}
+    write_output(root / "dist", files, cache)
+    (root / "dist" / "b").write_bytes(b"z")
+    read: list[bytes] = []
+    monkeypatch.setattr(output, "digest", lambda data: read.append(data) or digest(data))
+
+    write_output(root / "dist", files, cache)
+
+    assert read == [b"z"]
+    assert (root / "dist" / "b").read_bytes() == b"y"
 
 
 @pytest.mark.parametrize("name", ["../escape", "/etc/passwd", "a/../../b", ""])

@@ -141,10 +141,10 @@ def build(
         scheduler=scheduler,
     )
     try:
-        whole = _written(way(), out, tell)
+        whole = _written(way(), out, tell, cache)
     except LostError:  # something in the cache was damaged, or was deleted meanwhile
         cache.mend()
-        whole = _written(way(), out, tell)
+        whole = _written(way(), out, tell, cache)
     cache.prune_daily()
     return Report(
         out=out,
@@ -156,9 +156,9 @@ def build(
     )
 
 
-def _written(whole: Whole, out: Path, tell: Progress) -> Whole:
+def _written(whole: Whole, out: Path, tell: Progress, cache: Cache) -> Whole:
     tell(Step("write", None, len(whole.reports), len(whole.reports)))
-    write_output(out, whole.files)
+    write_output(out, whole.files, cache)
     return whole
 
 

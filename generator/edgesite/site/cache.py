@@ -119,6 +119,19 @@ class Cache:
         self.put(key, made)
         return made
 
+    def place(self, key: str, name: str) -> tuple[str, str, int] | None:
+        """Where a file of an entry lies, its hash and size, without a look into it."""
+        folder = self.path(key)
+        try:
+            with open(folder / INDEX, "rb") as file:
+                hashed = json.loads(file.read())[name]
+            size = os.stat(folder / name).st_size
+        except (OSError, ValueError, TypeError, KeyError):
+            return None
+        self.touch(folder)
+        self.noted[hashed] = f"{folder}/{name}"
+        return f"{folder}/{name}", hashed, size
+
     def fetch(self, key: str) -> dict[str, bytes] | None:
         """The files of an entry that may be in the store as well, and is here then."""
         files = self.get(key)

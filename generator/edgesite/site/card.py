@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from edgesite.site.bars import bars
 from edgesite.site.cache import key_of, tool_hash, version
-from edgesite.site.pieces import content, digest_of
+from edgesite.site.pieces import Piece, content, digest_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from edgesite.site.demo import DemoPage
     from edgesite.site.language import Language
     from edgesite.site.looks import Look
+    from edgesite.site.pieces import Part
 
 SIZE = (1200, 630)
 
@@ -32,7 +33,7 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 640, 1140, 64, 566
 _BARS = 3
 
 
-def card(demo: DemoPage, language: Language, look: Look, cache: Cache | None) -> bytes | None:
+def card(demo: DemoPage, language: Language, look: Look, cache: Cache | None) -> Part | None:
     """Draw the card of a demo, a JPEG; None if it has no example."""
     if not demo.examples:
         return None
@@ -48,6 +49,8 @@ def card(demo: DemoPage, language: Language, look: Look, cache: Cache | None) ->
         return draw()["card"]
     parts = [digest_of(first.image), words, [(row.label, row.text, row.width) for row in rows]]
     key = key_of("card", tool_hash(), version("pillow"), parts, astuple(look))
+    if place := cache.place(key, "card"):
+        return Piece(*place, is_cached=True)
     return cache.kept(key, draw)["card"]
 
 

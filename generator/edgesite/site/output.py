@@ -6,6 +6,7 @@ there. Whatever goes wrong before leaves the old folder as it was.
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sys
@@ -16,12 +17,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgesite.errors import BuildError, InternalError
-from edgesite.site.cache import digest
+from edgesite.site.cache import digest, key_of
 from edgesite.site.pieces import Pieces
 from edgesite.site.wording import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from edgesite.site.cache import Cache
 
 MARKER = ".edgesite"
 _LEFTOVER_S = 3600.0
@@ -62,9 +65,11 @@ def check_output(out: Path, root: Path) -> None:
     _sweep(target)
 
 
-def write_output(out: Path, files: Mapping[str, bytes]) -> None:
+def write_output(out: Path, files: Mapping[str, bytes], cache: Cache | None = None) -> None:
     """Let the folder hold exactly these files, by POSIX path relative to it.
 
+    cache: where it is noted what was written, so that files nobody has touched since need not be
+    read to tell what they hold.
     Raises BuildError where it cannot be written; the folder is then as it was.
     """
     target = out.resolve()
@@ -72,9 +77,11 @@ def write_output(out: Path, files: Mapping[str, bytes]) -> None:
     whole = Pieces({MARKER: NOTICE.encode()}) | files
     for name in whole:
         _check_name(name)
-    found = dict(_found(str(target)))
-    same = {name for name in whole if _holds(found.get(name), whole, name)}
+    found, written = dict(_found(str(target))), _written(target, cache)
+    same = {name for name in whole if _holds(found.get(name), whole, name, written.get(name))}
     if len(same) == len(found) == len(whole):  # far quicker than to write anew and delete the old
+        if len(written) != len(whole):
+            _note(target, whole, cache)
         return
     staging = _staging(target, out)
     try:
@@ -90,6 +97,34 @@ def write_output(out: Path, files: Mapping[str, bytes]) -> None:
         raise _unwritable(out, error) from None
     finally:
         _remove(staging)
+    _note(target, whole, cache)
+
+
+Stamp = list[int | str]
+"""Of a file: time, size, identity, and the hash of what it held then."""
+
+
+def _written(target: Path, cache: Cache | None) -> dict[str, Stamp]:
+    """The files of the folder as they were when a build had written them."""
+    record = cache and cache.get(key_of("output", str(target)))
+    return json.loads(record[_STAMPS]) if record else {}
+
+
+def _note(target: Path, files: Pieces, cache: Cache | None) -> None:
+    if cache is None:
+        return
+    stamps: dict[str, Stamp] = {}
+    for name in files:
+        with suppress(OSError):  # somebody has deleted it already
+            stamps[name] = [*_stamp(os.stat(f"{target}/{name}")), files.digest(name)]
+    cache.put(key_of("output", str(target)), {_STAMPS: json.dumps(stamps).encode()})
+
+
+def _stamp(stat: os.stat_result) -> tuple[int, int, int]:
+    return stat.st_mtime_ns, stat.st_size, stat.st_ino
+
+
+_STAMPS = "stamps.json"
 
 
 def _found(folder: str | Path, prefix: str = "") -> Iterator[tuple[str, os.DirEntry[str] | None]]:
@@ -107,11 +142,16 @@ def _found(folder: str | Path, prefix: str = "") -> Iterator[tuple[str, os.DirEn
             yield prefix + entry.name, entry
 
 
-def _holds(entry: os.DirEntry[str] | None, files: Pieces, name: str) -> bool:
-    """Whether a file is there already as it shall be."""
+def _holds(entry: os.DirEntry[str] | None, files: Pieces, name: str, written: Stamp | None) -> bool:
+    """Whether a file is there as it shall be; written: what it was when a build wrote it."""
     try:
-        if entry is None or entry.is_symlink() or entry.stat().st_size != files.size(name):
+        if entry is None or entry.is_symlink():
             return False
+        stat = entry.stat()
+        if stat.st_size != files.size(name):
+            return False
+        if written and [*_stamp(stat)] == written[:3]:
+            return written[3] == files.digest(name)
         with open(entry.path, "rb") as file:
             return digest(file.read()) == files.digest(name)
     except OSError:  # it cannot be read
