@@ -14,6 +14,7 @@ import pytest
 from playwright.sync_api import expect
 
 from edgesite.site.build import build
+from edgesite.site.language import find_language
 from tests.sites import contents
 
 from .conftest import REPOSITORY, Visit, serve, visited
@@ -160,19 +161,42 @@ def test_a_page_that_cannot_be_isolated_is_not_loaded_again_and_again(
     assert len(loads) == 3
 
 
-def test_a_page_inside_another_is_not_loaded_again(
-    files: dict[str, bytes], context: BrowserContext
+def test_a_page_inside_another_answers_alike_on_one_thread_and_is_not_loaded_again(
+    visit: Visit, files: dict[str, bytes], browser: Browser
 ) -> None:
+    threads = answers(open_until_isolated(visit))
     server, served = serve(files | {"frame.html": b"<iframe src=cifar10/></iframe>"})
-    visit = visited(context, served)
-    loads = loads_of(visit)
-    frame = visit.open("frame.html").frame_locator("iframe")
+    around = browser.new_context()
+    outer = visited(around, served)
+    loads = loads_of(outer)
+    outer.open("frame.html")
+    inside = outer.page.frames[1]
+    alone = answers(inside)
 
-    expect(frame.locator("#threads")).to_have_text("one thread")
-    visit.page.wait_for_timeout(500)
+    expect(inside.locator("#take")).to_have_attribute("data-state", "live")
+    expect(inside.locator("#threads")).to_have_text("one thread")
+    assert not inside.evaluate("crossOriginIsolated")
+    assert alone == threads
+    outer.page.wait_for_timeout(500)
     assert len(loads) == 2  # the page and the one inside
+    around.close()
     server.shutdown()
     server.server_close()
+
+
+@pytest.mark.skipif(os.cpu_count() == 1, reason="one core has one thread")
+def test_the_receipt_is_of_what_threads_load(visit: Visit, files: dict[str, bytes]) -> None:
+    page = open_until_isolated(visit)
+    answers(page)
+    told = json.loads(page.locator("#edgesite-demo").text_content() or "")
+    manifest = told["manifest"]
+    script = page.locator("script[src*='/page']").get_attribute("src") or ""
+    assets = [f"assets/{Path(path).name}" for path in (script, told["worker"], told["helper"])]
+    module = manifest["threads"]["modules"]["relaxed"]["file"]
+    model = [f"cifar10/{name}" for name in (module, manifest["weights"]["file"])]
+    loaded = sum(len(files[name]) for name in (*assets, *model))
+
+    expect(page.locator("#all-raw")).to_have_text(find_language("en").figures.kilobytes(loaded))
 
 
 def test_it_works_beside_offline(

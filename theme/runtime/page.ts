@@ -70,10 +70,7 @@ export interface ProofData {
   readonly targets: readonly Target[];
 }
 
-export interface Size {
-  readonly raw: number;
-  readonly gzip: number;
-}
+export type Bytes = Readonly<Record<Target, Readonly<Record<string, number>>>>;
 
 export interface PageData {
   readonly manifest: Manifest;
@@ -103,8 +100,8 @@ export interface PageData {
   readonly examples: readonly ExampleData[];
   readonly inputs: readonly InputKind[];
   readonly proof: ProofData;
-  /** Bytes the page makes a visitor load; script is page and worker together. */
-  readonly bytes: Readonly<Record<"script" | "weights" | Target, Size>>;
+  /** Bytes the page makes a visitor load, by the element that shows them: "code-gzip" ... */
+  readonly bytes: Bytes & { readonly threads: Bytes | null };
 }
 
 /** Straight (not premultiplied) RGBA, 8 bits each, row by row. */

@@ -22,11 +22,8 @@ export function showTimes(page: PageData, { ms, target, threads }: Prediction, s
   if (threads! > 1) write(element("threads"), fill(words.stage.threads, { threads: threads! }));
   showHistory(run);
   const { bytes } = page;
-  for (const form of ["raw", "gzip"] as const) {
-    const code = bytes[target][form];
-    write(element(`code-${form}`), kilobytes(code));
-    write(element(`all-${form}`), kilobytes(code + bytes.weights[form] + bytes.script[form]));
-  }
+  const loaded = (threads! > 1 ? bytes.threads! : bytes)[target];
+  for (const [place, size] of Object.entries(loaded)) write(element(place), kilobytes(size));
   write(element("loaded"), element("all-gzip").textContent!);
 }
 

@@ -12,7 +12,7 @@ from edgesite.site.language import fill
 from edgesite.site.pieces import content, digest_of, size_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from edgesite.site.assets import Asset
     from edgesite.site.cache import Cache
@@ -61,28 +61,55 @@ class Receipt:
     weights: Size
     simd: Size
     relaxed: Size
+    threads: Receipt | None = None
+    """What it is instead where threads share the work."""
 
     @classmethod
     def of(
         cls,
         demo: DemoPage,
-        script: Asset,
-        worker: Asset,
+        scripts: Sequence[Asset],
+        helper: Asset | None = None,
         cache: Cache | None = None,
     ) -> Receipt:
-        """Measure the files of a demo and the scripts of its page."""
-        modules, parts = demo.manifest["modules"], demo.files.parts
-        return cls(
-            script=Size.of(script.data, cache) + Size.of(worker.data, cache),
-            weights=Size.of(parts[demo.manifest["weights"]["file"]], cache),
-            simd=Size.of(parts[modules["simd"]["file"]], cache),
-            relaxed=Size.of(parts[modules["relaxed"]["file"]], cache),
-        )
+        """Measure the files of a demo and the scripts of its page; helper: that of threads."""
+        manifest, parts = demo.manifest, demo.files.parts
+        weights = Size.of(parts[manifest["weights"]["file"]], cache)
+
+        def receipt(
+            modules: Mapping[str, Mapping[str, Any]],
+            scripts: Sequence[Asset],
+            threads: Receipt | None = None,
+        ) -> Receipt:
+            simd, relaxed = (
+                Size.of(parts[modules[target]["file"]], cache) for target in ("simd", "relaxed")
+            )
+            first, *others = (Size.of(script.data, cache) for script in scripts)
+            return cls(sum(others, first), weights, simd, relaxed, threads)
+
+        threads = receipt(manifest["threads"]["modules"], [*scripts, helper]) if helper else None
+        return receipt(manifest["modules"], scripts, threads)
 
     @property
     def total(self) -> Size:
         """All of it with the module that every browser runs."""
         return self.script + self.weights + self.simd
+
+    def for_script(self) -> dict[str, Any]:
+        """What changes with the module, by the element that shows it."""
+        loaded = {
+            target: {
+                f"{part}-{form}": count
+                for part, size in (
+                    ("code", code),
+                    ("script", self.script),
+                    ("all", self.script + self.weights + code),
+                )
+                for form, count in asdict(size).items()
+            }
+            for target, code in (("simd", self.simd), ("relaxed", self.relaxed))
+        }
+        return {**loaded, "threads": self.threads and self.threads.for_script()}
 
 
 def page_data(
@@ -103,7 +130,7 @@ def page_data(
         "examples": [_example(example, language) for example in demo.examples],
         "inputs": demo.inputs_enabled,
         "proof": asdict(demo.proof),
-        "bytes": asdict(receipt),
+        "bytes": receipt.for_script(),
     }
 
 

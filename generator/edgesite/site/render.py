@@ -188,7 +188,7 @@ class _Renderer:
         script = self.assets.page(demo.inputs_enabled)
         worker = self.assets.worker(_features(demo))
         helper = self.assets.helper if demo.manifest.get("threads") else None
-        receipt = Receipt.of(demo, script, worker, self.workshop.cache)
+        receipt = Receipt.of(demo, (script, worker), helper, self.workshop.cache)
         facts = demo_facts(demo, receipt, self.language.figures)
         first = demo.examples[0].answers if demo.examples else ()
         for files in (demo.pictures.files, demo.files):
