@@ -134,6 +134,38 @@ def test_other_words_make_a_page_without_a_look_at_the_rest(
     assert contents(built / "dist") == warm
 
 
+def test_words_alone_are_put_into_the_page_as_it_was(
+    built: Path, demo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (demo / "index.md").write_text("First words, and [a link](#caption).")
+    build(built, built / "dist")
+    (demo / "index.md").write_text("## Other words {#other}")
+    with monkeypatch.context() as patch:
+        patch.setattr("edgesite.site.render.render_demo", refuse)
+        build(built, built / "dist")
+    warm = contents(built / "dist")
+    monkeypatch.setenv("EDGESITE_CACHE", str(built.parent / "another"))
+
+    build(built, built / "dist")
+
+    assert b'<h2 id="other">Other words</h2>' in warm["colours/index.html"]
+    assert contents(built / "dist") == warm
+
+
+def test_a_template_of_ones_own_gets_other_words(built: Path, demo: Path) -> None:
+    template = built / "theme" / "templates" / "demo.html"
+    template.parent.mkdir(parents=True)
+    template.write_text(
+        '{% extends "!demo.html" %}{% block words %}<p>{{ words | length }}</p>{% endblock %}'
+    )
+    (demo / "index.md").write_text("One")
+    build(built, built / "dist")
+    (demo / "index.md").write_text("Three")
+    build(built, built / "dist")
+
+    assert b"<p>12</p>" in (built / "dist" / "colours" / "index.html").read_bytes()
+
+
 @pytest.mark.parametrize("damage", ["deleted", "truncated", "changed"])
 def test_whatever_is_damaged_in_the_cache_is_made_again(built: Path, damage: str) -> None:
     before = contents(built / "dist")

@@ -24,8 +24,9 @@ from edgesite.site.reports import PageReport
 from edgesite.site.wording import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
+    from edgesite.site.attachments import Attachment
     from edgesite.site.cache import Cache
     from edgesite.site.finished import Finished
     from edgesite.site.frame import Frame
@@ -91,12 +92,16 @@ def known(frame: Frame, folder: Path, digests: Mapping[str, str] | None) -> Made
         return None
     started, cache = time.perf_counter(), frame.cache
     key = key_of_demo(frame, folder, digests or digests_below(folder))
-    record = (cache.get(key) or {}).get(_RECORD)
-    made = record and _read(json.loads(record), folder, cache)
+    made = _recalled(cache, key, folder)
     if not made:
         return None
     elapsed_ms = (time.perf_counter() - started) * 1000
     return replace(made, report=replace(made.report, elapsed_ms=elapsed_ms))
+
+
+def _recalled(cache: Cache, key: str, folder: Path) -> MadeDemo | None:
+    record = (cache.get(key) or {}).get(_RECORD)
+    return _read(json.loads(record), folder, cache) if record else None
 
 
 def make(frame: Frame, folder: Path, begun: Callable[[str, str], None] | None = None) -> Outcome:
@@ -133,12 +138,84 @@ def _made(
     cache: Cache,
     begun: Callable[[str, str], None],
 ) -> MadeDemo:
+    """A demo's page: its shell with other words in it, if that is kept, or else all of it."""
+    from edgesite.site.source import load_words
+
+    key = _key_of_shell(frame, folder, digests)
+    shell = None if key is None else _recalled(cache, key, folder)
+    if shell and (made := _filled(frame, shell, *load_words(folder))):
+        return made
+    finished = _finished(frame, folder, digests, cache, partial(begun, folder.name))
+    begun(folder.name, "render")
+    page = finished.page
+    # A budget counts the words, and what was edited meanwhile must not be kept.
+    if key and not finished.is_draft and finished.budget is None:
+        shell = _shell(frame, folder, finished, cache)
+        made = shell and _filled(frame, shell, page.body_markdown, page.attachments)
+        if shell and made:
+            if digests_below(folder) == digests:
+                _kept(shell, digests, cache, key)
+            return made
+    return _rendered(frame, folder, finished, cache)
+
+
+_GAP = "<!-- the words -->"
+"""What a shell has where the words go."""
+
+
+def _key_of_shell(frame: Frame, folder: Path, digests: Mapping[str, str]) -> str | None:
+    """A hash of all that a demo's page without its words depends on.
+
+    None where templates or hooks, which are not the stock theme's, may do more with the words than
+    put them into the page.
+    """
+    from edgesite.site.finished import key_of_finished
+
+    if not frame.keeps or (frame.theme and (frame.theme / "templates").exists()):
+        return None
+    count = frame.demos if _COUNT in (frame.info.footer or "").encode() else 0
+    finished = key_of_finished(folder, digests, threads=frame.info.isolate)
+    return key_of("shell", frame.key, finished, count)
+
+
+def _shell(frame: Frame, folder: Path, finished: Finished, cache: Cache) -> MadeDemo | None:
+    """A demo's page with a gap for words, its links read on both sides of that."""
+    made = _rendered(frame, folder, finished, cache, _GAP)
+    parts = made.files[f"{made.slug}/index.html"].split(_GAP.encode())
+    if len(parts) != 2:
+        return None
+    pages = dict(zip(_SIDES, map(read_page, parts), strict=True))
+    return replace(made, pages=pages)
+
+
+_SIDES = ("before", "after")
+
+
+def _filled(
+    frame: Frame, shell: MadeDemo, words: str, attachments: Sequence[Attachment]
+) -> MadeDemo | None:
+    """A shell with words; None where these need more: facts, or files of their own."""
+    if "{{" in words or attachments:
+        return None
+    filling = workshop(frame).words(words, f"{shell.slug}/", ()).encode()
+    if not filling:
+        return None
+    name = f"{shell.slug}/index.html"
+    html = shell.files[name].replace(_GAP.encode(), filling)
+    before, own, after = shell.pages["before"], read_page(filling), shell.pages["after"]
+    page = Page(
+        [*before.addresses, *own.addresses, *after.addresses], [*before.ids, *own.ids, *after.ids]
+    )
+    return replace(shell, files=Pieces({**shell.files.parts, name: html}), pages={name: page})
+
+
+def _rendered(
+    frame: Frame, folder: Path, finished: Finished, cache: Cache, words: str | None = None
+) -> MadeDemo:
     from edgesite.site.budget import over_budget
     from edgesite.site.render import render_demo
 
-    finished = _finished(frame, folder, digests, cache, partial(begun, folder.name))
-    begun(folder.name, "render")
-    rendered = render_demo(replace(workshop(frame), cache=cache), finished.page)
+    rendered = render_demo(replace(workshop(frame), cache=cache), finished.page, words)
     return MadeDemo(
         folder=folder,
         slug=finished.page.slug,

@@ -134,10 +134,10 @@ def render_site(
     return {**files, **render_around(workshop, [page.row for page in pages], Pieces(files))}
 
 
-def render_demo(workshop: Workshop, demo: DemoPage) -> RenderedDemo:
-    """Make the page of one demo and all files below it."""
+def render_demo(workshop: Workshop, demo: DemoPage, words: str | None = None) -> RenderedDemo:
+    """Make the page of one demo and all files below it; words: HTML in the place of its own."""
     renderer = _Renderer(workshop)
-    receipt = renderer.demo(demo)
+    receipt = renderer.demo(demo, None if words is None else Markup(words))
     renderer.attach(f"{demo.slug}/", demo.attachments)
     row = {
         "slug": demo.slug,
@@ -183,13 +183,16 @@ class _Renderer:
         self.others = others or Pieces({})
         self.files: dict[str, Part] = {}
 
-    def demo(self, demo: DemoPage) -> Receipt:
+    def demo(self, demo: DemoPage, words: Markup | None = None) -> Receipt:
         """Add a demo's page and all files below it; its sizes are returned."""
         script = self.assets.page(demo.inputs_enabled)
         worker = self.assets.worker(_features(demo))
         helper = self.assets.helper if demo.manifest.get("threads") else None
         receipt = Receipt.of(demo, (script, worker), helper, self.workshop.cache)
-        facts = demo_facts(demo, receipt, self.language.figures)
+        if words is None:
+            facts = demo_facts(demo, receipt, self.language.figures)
+            folder = f"{demo.slug}/"
+            words = self.workshop.words(demo.body_markdown, folder, demo.attachments, facts)
         first = demo.examples[0].answers if demo.examples else ()
         for files in (demo.pictures.files, demo.files):
             self.files |= {f"{demo.slug}/{name}": part for name, part in files.parts.items()}
@@ -206,7 +209,7 @@ class _Renderer:
             caption=partial(caption, language=self.language),
             first_bars=bars(demo, first, self.language),
             pixels=_pixels(demo.input, self.language),
-            words=self.workshop.words(demo.body_markdown, f"{demo.slug}/", demo.attachments, facts),
+            words=words,
             data=page_data(demo, self._scripts(worker, helper), receipt, self.language),
             card=self._card(demo),
             policy=policy(WITH_LINKS if "url" in demo.inputs_enabled else {}),
