@@ -2,39 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pytest
-from onnx import helper
 
-import edgesite
-from tests.models import model_of
+from tests.runtime.cycles import save_model
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from edgesite.targets.stored.choice import Weights
+
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three convolutions and a pool, each large enough to be shared."""
-    rng = np.random.default_rng(0)
-    feeds = {"x": rng.standard_normal((1, 8, 96, 96), dtype=np.float32)}
-    weights = {
-        "a": rng.standard_normal((32, 8, 3, 3), dtype=np.float32),
-        "b": rng.standard_normal((32, 1, 3, 3), dtype=np.float32),
-        "c": rng.standard_normal((24, 32, 1, 1), dtype=np.float32),
-    }
-    nodes = [
-        helper.make_node("Conv", ["x", "a"], ["p"], pads=[1] * 4),
-        helper.make_node("Conv", ["p", "b"], ["q"], group=32, pads=[1] * 4),
-        helper.make_node("Conv", ["q", "c"], ["r"]),
-        helper.make_node("MaxPool", ["r"], ["y"], kernel_shape=[2, 2], strides=[2, 2]),
-    ]
     folder = tmp_path_factory.mktemp("threads") / "model"
-    edgesite.compile(model_of(nodes, feeds, ["y"], weights)).save(folder)
-    (folder / "package.json").write_text('{"type": "module"}')
+    save_model(folder)
     return folder
 
 
@@ -45,6 +30,16 @@ def play(node: Callable[..., Any], model: Path) -> Callable[[str], Any]:
 
 def test_threads_answer_to_the_bit_as_one_does(play: Callable[[str], Any]) -> None:
     assert play("alike") == {"threads": [2, 3, 8] * 2, "alike": True}
+
+
+@pytest.mark.parametrize("form", ["float16", "int8", "palette"])
+def test_threads_answer_alike_with_weights_that_are_decoded(
+    node: Callable[..., Any], tmp_path: Path, form: Weights
+) -> None:
+    save_model(tmp_path, form)
+
+    assert node("threads.mjs", tmp_path, "alike") == {"threads": [2, 3, 8] * 2, "alike": True}
+    assert json.loads((tmp_path / "manifest.json").read_text())["weights"]["decoded"]
 
 
 def test_there_are_as_many_threads_as_cores(play: Callable[[str], Any]) -> None:
@@ -59,8 +54,10 @@ def test_more_threads_than_cores_do_not_get_in_one_anothers_way(
     assert play("crowd") == 1
 
 
-def test_nothing_is_left_of_closed_models(play: Callable[[str], Any]) -> None:
-    left = play("cycles")
+def test_nothing_is_left_of_closed_models(node: Callable[..., Any], model: Path) -> None:
+    left = node("threads.mjs", model, "cycles", 40)
 
     assert left["workers"] == 0
-    assert left["grown"] < 64
+    assert left["megabytes"] < 32
+    assert left["threads"] <= 0
+    assert left["files"] <= 0

@@ -1,8 +1,9 @@
 // Load the model of FOLDER with several threads and play the scenario NAME; prints what came of it.
 
+import { readdir } from "node:fs/promises";
 import { pathToFileURL } from "node:url";
 
-const [folder, name] = process.argv.slice(2);
+const [folder, name, count] = process.argv.slice(2);
 const { load } = await import(pathToFileURL(`${folder}/model.js`));
 
 function feedsOf({ inputs }) {
@@ -29,6 +30,9 @@ async function answers(options, count = 5) {
 const workers = () =>
   process.getActiveResourcesInfo().filter((kind) => kind === "MessagePort" || kind === "Worker");
 
+/** How many threads or open files this process has, where the system tells. */
+const entries = (kind) => readdir(`/proc/self/${kind}`).then((all) => all.length, () => 0);
+
 const SCENARIOS = {
   async alike() {
     const alone = await answers({ threads: 1 });
@@ -53,15 +57,21 @@ const SCENARIOS = {
     return new Set(all).size;
   },
 
+  /** What `count` models that were loaded, run and closed have left behind. */
   async cycles() {
-    const round = () => answers({ threads: 2, worker: false }, 1);
-    for (let at = 0; at < 5; at++) await round();
-    globalThis.gc();
-    const before = process.memoryUsage().rss;
-    for (let at = 0; at < 40; at++) await round();
-    globalThis.gc();
-    await new Promise((done) => setTimeout(done, 100));
-    return { workers: workers().length, grown: (process.memoryUsage().rss - before) / 2 ** 20 };
+    const rounds = async (times) => {
+      for (let at = 0; at < times; at++) await answers({ threads: 2, worker: at % 2 === 1 }, 1);
+      // What one collection finds to be unused, the next one may give back.
+      for (let at = 0; at < 3; at++) {
+        globalThis.gc();
+        await new Promise((done) => setTimeout(done, 200));
+      }
+      return [process.memoryUsage().rss / 2 ** 20, await entries("task"), await entries("fd")];
+    };
+    const before = await rounds(10);
+    const after = await rounds(Number(count));
+    const [megabytes, threads, files] = after.map((now, at) => now - before[at]);
+    return { workers: workers().length, megabytes, threads, files };
   },
 };
 
