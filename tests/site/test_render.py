@@ -139,7 +139,7 @@ def test_the_data_of_the_script_mirror_the_page() -> None:
     assert data["threshold"] == 0.25
     assert data["inputs"] == ["upload"]
     assert data["input"] == demo.input.model_dump(mode="json")
-    assert data["bytes"]["script"]["raw"] == len(b"page") + len(b"worker")  # type: ignore[index]
+    assert data["bytes"]["simd"]["script-raw"] == len(b"page") + len(b"worker")  # type: ignore[index]
 
 
 def test_the_answers_in_the_data_are_those_of_the_build() -> None:
