@@ -6,7 +6,7 @@ import json
 import queue
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -64,6 +64,30 @@ def test_an_edit_of_the_style_bundles_nothing_else_again(
 
     assert live.rebuild([style]).pages > 1
     assert asked == ["bundle"]
+
+
+@pytest.mark.parametrize("more", ["", 'accent: "#0b7285"\n'])
+def test_a_style_shows_before_pages_are_made_with_it(
+    more: str, live: LiveSite, site: Path, demo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with (demo / "demo.yaml").open("a") as file:
+        file.write(more)
+    style = site / "theme" / "styles" / "words.css"
+    style.parent.mkdir(parents=True)
+    style.write_text(".words { margin: 1px }")
+    live.rebuild([style, demo / "demo.yaml"])
+    before, made, shown = live.answer("colours/")[2], serve_module.made, list[bytes]()
+
+    def watched(*arguments: Any, **options: Any) -> Any:
+        shown.append(live.answer("colours/")[2])
+        return made(*arguments, **options)
+
+    monkeypatch.setattr(serve_module, "made", watched)
+    edit(style, "1px", "2px")
+    live.rebuild([style])
+
+    assert shown == [live.answer("colours/")[2]]
+    assert shown != [before]
 
 
 def test_without_watching_pages_are_those_of_a_build(site: Path) -> None:

@@ -11,6 +11,7 @@ import re
 import threading
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from html import escape
 from importlib import import_module
@@ -24,7 +25,9 @@ from edgesite.site.build import Memory, made
 from edgesite.site.cache import Cache
 from edgesite.site.folders import DEMOS_FOLDER, SITE_FILE, digests_below, site_digests
 from edgesite.site.hooks import has_hooks
+from edgesite.site.looks import LOOKS
 from edgesite.site.pieces import LostError, Pieces
+from edgesite.site.restyle import restyled
 from edgesite.site.serve_problems import Problem, problems_of
 from edgesite.site.unchanged import key_of_site, recall
 from edgesite.site.wording import shown
@@ -141,6 +144,7 @@ class LiveSite:
         for path in changed:
             self._forget(path)
         before, warnings, drafts = self._state, tuple[str, ...](), tuple[Path, ...]()
+        self._restyle(changed)
         try:
             memory = self._memory if self._watched else None
             site, files = made(self.root, progress, memory, workers=self._workers)
@@ -157,12 +161,27 @@ class LiveSite:
             if not before.is_ready:
                 self.base = _base(self.root)
             self._script = self._script or _stock_script()
-        with self._changed:
-            self._state = state
-            self._changed.notify_all()
+        self._show(state)
         pages = [name for name, now in state.hashes.items() if before.hashes.get(name) != now]
         elapsed_ms = (time.perf_counter() - started) * 1000
         return Change(tuple(changed), len(pages), state.problems, warnings, elapsed_ms, len(drafts))
+
+    def _show(self, state: _State) -> None:
+        with self._changed:
+            self._state = state
+            self._changed.notify_all()
+
+    def _restyle(self, changed: Sequence[Path]) -> None:
+        """Show other styles at once, ahead of the pages that are then made with them."""
+        frame, state, styles = self._memory.frame, self._state, self.root / "theme" / "styles"
+        is_style = [path.suffix == ".css" and path.is_relative_to(styles) for path in changed]
+        if not changed or not all(is_style) or frame is None or state.problems:
+            return
+        look = LOOKS[frame.info.look]
+        with suppress(EdgesiteError, OSError):  # which the build then tells of
+            fresh = Assets.load(self.root / "theme", Cache.of_site(self.root)).style(look)
+            files = restyled(state.files, frame.assets.style(look).data, fresh.data)
+            self._show(_State(files, _hashes(files), (), is_ready=True))
 
     def _finish(self, frame: Frame, drafts: tuple[Path, ...]) -> None:
         """Let smaller weights be found meanwhile."""
