@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from edgesite.site.cache import digest
 from edgesite.tasks.images import open_image, prepare
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from edgesite.site.fit import Fit
@@ -35,9 +36,16 @@ class Calibration:
 
     def inputs(self, fit: Fit) -> list[Feeds]:
         """The pictures, then variations of all of them in turn until there are enough."""
-        made = [_fed(open_image(path), fit) for path in self.paths]
-        others = _variations(self.paths)
-        return made + [_fed(next(others), fit) for _ in range(ENOUGH - len(made)) if made]
+        return [*_inputs(self, fit)]
+
+
+@lru_cache(maxsize=1)
+def _inputs(tried: Calibration, fit: Fit) -> tuple[Feeds, ...]:
+    """The inputs, which are asked for to choose forms, and again to compare these."""
+    pictures = [open_image(path) for path in tried.paths]
+    made = [_fed(picture, fit) for picture in pictures]
+    others = _variations(pictures)
+    return (*made, *(_fed(next(others), fit) for _ in range(ENOUGH - len(made)) if made))
 
 
 def calibration(demo: DemoSource) -> Calibration:
@@ -50,12 +58,12 @@ def _fed(picture: Image.Image, fit: Fit) -> Feeds:
     return {fit.input.name: prepare(picture, fit.input).reshape(fit.shape)}
 
 
-def _variations(paths: tuple[Path, ...]) -> Iterator[Image.Image]:
+def _variations(pictures: Sequence[Image.Image]) -> Iterator[Image.Image]:
     """Cut, mirrored, brighter and darker pictures without end, the same ones every time."""
     generator = np.random.default_rng(0)
     while True:
-        for path in paths:
-            yield _varied(open_image(path), generator)
+        for picture in pictures:
+            yield _varied(picture, generator)
 
 
 def _varied(picture: Image.Image, generator: np.random.Generator) -> Image.Image:
