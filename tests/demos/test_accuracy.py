@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -106,3 +107,22 @@ def test_weights_that_ship_are_small_and_change_few_answers(
     assert len(gzip.compress(weights, 9, mtime=0)) <= most_bytes
     assert (exact == rounded).mean() >= 0.995
     assert abs(accuracies[0] - accuracies[1]) <= 0.002
+
+
+@needs_data
+@pytest.mark.parametrize(
+    ("demo", "load", "least"), [("cifar10", cifar10, 0.99), ("mnist", mnist, 0.999)]
+)
+def test_models_in_8_bits_change_few_answers(
+    demo: str, load: Any, least: float, tmp_path: Path
+) -> None:
+    pictures, _ = load()
+    source = load_demo(ROOT / "demos" / demo, Problems())
+    assert source is not None
+    config = source.config.model_copy(update={"weights": "float32", "quantize": "int8"})
+    model = compiled(replace(source, config=config), Cache(tmp_path)).open()
+
+    expected = answers_of_onnxruntime(source.model, pictures)
+    answers = np.array([model.run({"input": p[None]})["logits"].argmax() for p in pictures])
+
+    assert (answers == expected).mean() >= least
