@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from onnx import helper
 
-from edgesite.compiler import express, optimise
+from edgesite.compiler import optimise
+from edgesite.express import express
 from edgesite.frontend import import_model
 from edgesite.ir import verify
 from edgesite.passes.layout import Arranged, choose_layouts

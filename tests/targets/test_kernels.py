@@ -8,7 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from onnx import helper
 
-from edgesite.compiler import express, optimise
+from edgesite.compiler import optimise
+from edgesite.express import express
 from edgesite.frontend import import_model
 from edgesite.passes.layout import choose_layouts
 from edgesite.targets.wasm.contract import ContractKernel

@@ -11,7 +11,8 @@ import pytest
 from onnx import helper
 
 import edgesite
-from edgesite.compiler import express, optimise
+from edgesite.compiler import optimise
+from edgesite.express import express
 from edgesite.frontend import import_model
 from edgesite.passes.layout import choose_layouts
 from edgesite.targets.artifacts import TARGETS, CompiledModel
