@@ -161,6 +161,17 @@ def test_what_the_evaluator_cannot_do_is_kept() -> None:
     assert kinds(imported(body + node)) == ["SequenceConstruct"]
 
 
+def test_what_takes_as_long_as_an_attribute_says_is_kept() -> None:
+    body = "a = Constant<value_ints = [1, 2]>() "
+    node = (
+        "y = TfIdfVectorizer<max_gram_length = 2, max_skip_count = 1099511627776, "
+        'min_gram_length = 2, mode = "TF", ngram_counts = [0, 0], ngram_indexes = [0], '
+        "pool_int64s = [1, 2]>(a)"
+    )
+
+    assert kinds(imported(body + node)) == ["TfIdfVectorizer"]
+
+
 def test_sizes_that_contradict_each_other_are_refused() -> None:
     with pytest.raises(ModelError, match=r"^node y \(MatMul\): .*; the inputs do not fit"):
         imported("y = MatMul(x, x)", "float[2, 3] x")

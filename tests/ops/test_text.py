@@ -121,7 +121,7 @@ def test_arithmetic_of_strings_is_refused() -> None:
 
 
 @pytest.mark.parametrize("mode", ["TF", "IDF", "TFIDF"])
-@pytest.mark.parametrize("skips", [0, 1, 5])
+@pytest.mark.parametrize("skips", [0, 1, 5, 8, 1000])
 @pytest.mark.parametrize(("least", "most"), [(1, 1), (2, 2), (1, 3)])
 @pytest.mark.parametrize("shape", [(12,), (2, 9), (1, 2)])
 def test_counting_groups_of_words(

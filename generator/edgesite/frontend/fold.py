@@ -50,6 +50,9 @@ _VALUE_SIZED = frozenset({"Compress", "NonMaxSuppression", "NonZero", "Unique"})
 _WHOLE = frozenset({"DequantizeLinear"})
 """Operators that say how whole numbers are meant, of which kernels for whole numbers live."""
 
+_AS_LONG_AS_TOLD = frozenset({"TfIdfVectorizer"})
+"""Operators that the evaluator takes as long for as an attribute says, whatever the operands."""
+
 _SLOW = frozenset(
     {
         "AveragePool",
@@ -112,7 +115,7 @@ def _is_small_enough(
 ) -> bool:
     """Whether the answers are known, before they exist, not to outgrow the operands."""
     given = sum(array.nbytes for array in operands if array is not None)
-    if node.op_type in _SLOW and given > _SLOW_LIMIT:
+    if node.op_type in _AS_LONG_AS_TOLD or (node.op_type in _SLOW and given > _SLOW_LIMIT):
         return False
     if node.op_type in _VALUE_SIZED:
         return given <= _SMALL_BYTES

@@ -46,7 +46,9 @@ def tfidf_vectorizer(
         columns = ngram_indexes[first : first + len(groups)]
         first += len(groups)
         if len(groups) and min_gram_length <= size <= max_gram_length:
-            skips = 0 if size == 1 else max_skip_count
+            # With more skips than these, a group no longer fits into a row.
+            most = (rows.shape[1] - 1) // (size - 1) - 1 if size > 1 else 0
+            skips = max(0, min(max_skip_count, most))
             counts = counts + occurrences(rows, groups, columns, width, skips)
     if mode != "TF":
         table = np.ones(width, np.float32)
