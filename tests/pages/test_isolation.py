@@ -223,6 +223,8 @@ def test_the_service_worker_is_small(assets: Assets) -> None:
 @pytest.mark.skipif(not shutil.which("firefox-esr"), reason="firefox-esr is not installed")
 def test_firefox_answers_with_threads_as_without(files: dict[str, bytes]) -> None:
     servers = [serve(files, headers) for headers in (ISOLATED, {})]
+    # Without a service worker, which would isolate the page, and load it anew while it is used.
+    servers[1][1].missing.add("sw.js")
     addresses = [f"{served.url}cifar10/" for _, served in servers]
     program = shutil.which("firefox-esr") or ""
     done = subprocess.run(
