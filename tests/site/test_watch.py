@@ -6,6 +6,7 @@ import os
 import queue
 import threading
 import time
+import warnings
 from typing import TYPE_CHECKING
 
 import pytest
@@ -114,6 +115,42 @@ def test_a_model_copied_in_pieces_is_one_change(listening: Watched) -> None:
 
     assert listening.next() == ["demos/one/model.onnx"]
     assert listening.batches.empty()
+
+
+def test_a_model_is_at_rest_once_it_was_left_alone(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watcher = Watcher(root)
+    model = root / "demos" / "one" / "model.onnx"
+    model.write_bytes(b"half")
+    looks: list[float] = []
+    look = Watcher._look
+
+    def written_after_a_look(self: Watcher) -> object:
+        seen = look(self)
+        looks.append(time.monotonic())
+        if len(looks) == 1:
+            model.write_bytes(b"whole")
+        return seen
+
+    monkeypatch.setattr(Watcher, "_look", written_after_a_look)
+
+    changed = next(watcher.changes())
+    watcher.close()
+
+    assert changed == [model]
+    assert len(looks) == 2
+
+
+def test_watchdog_complains_to_nobody_of_folders_it_watches_twice(root: Path) -> None:
+    module = "watchdog.observers.inotify_c"
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        Watcher(root).close()
+        for text in ("Callback with id '1' already exists for watch w.", "something else"):
+            warnings.warn_explicit(text, RuntimeWarning, "inotify_c.py", 1, module)
+
+    assert [str(each.message) for each in told] == ["something else"]
 
 
 def test_a_rename_is_both_names(watched: Watched) -> None:

@@ -12,6 +12,7 @@ import hashlib
 import os
 import threading
 import time
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -89,17 +90,29 @@ class Watcher:
     def _settled(
         self, now: dict[Path, _Seen], changed: list[Path]
     ) -> tuple[dict[Path, _Seen], list[Path]]:
-        """Wait until two looks agree; the files as they are then, and what has changed."""
+        """Wait until files rest; the files as they are then, and what has changed."""
         until = time.monotonic() + _LONGEST_WAIT_S
         while time.monotonic() < until:
             is_slow = any(path.suffix not in _QUICK or path not in now for path in changed)
-            if self._closed.wait(_SLOW_QUIET_S if is_slow else _QUIET_S):
+            quiet_s = _SLOW_QUIET_S if is_slow else _QUIET_S
+            if self._closed.wait(quiet_s):
                 return now, []
             before, now = now, self._look()
             changed = self._differences(now)
-            if now == before:
+            if now == before or self._have_rested(changed, now, quiet_s):
                 break
         return now, changed
+
+    def _have_rested(self, changed: list[Path], now: Mapping[Path, _Seen], quiet_s: float) -> bool:
+        """Whether files were written for the last time that long ago, by their own account.
+
+        Then what two looks differ in was written right after the first. Files that are gone say
+        nothing, and on network mounts, which are polled, another machine's clock does.
+        """
+        latest_ns = time.time_ns() - quiet_s * 1e9
+        return not self.is_polling and all(
+            path in now and now[path].stamp[0] <= latest_ns for path in changed
+        )
 
     def _differences(self, now: Mapping[Path, _Seen]) -> list[Path]:
         then = self._seen
@@ -205,6 +218,10 @@ def _listener(root: Path, tell: Callable[[], None]) -> _Listener | None:
         FileSystemEventHandler,
     )
     from watchdog.observers import Observer
+
+    # Said of a folder that is made while watchdog begins to watch the one around it, which it
+    # then does twice, to the same end; the author can do nothing about it.
+    warnings.filterwarnings("ignore", "Callback with id", RuntimeWarning, r"watchdog\.")
 
     class Handler(FileSystemEventHandler):
         def on_any_event(self, event: FileSystemEvent) -> None:
