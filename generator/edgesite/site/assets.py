@@ -34,7 +34,9 @@ _PACKAGE = Path(__file__).parent.parent
 _CHECKOUT = _PACKAGE.parent.parent
 
 # The folders of a theme that end up in bundles; templates do not, and words only as types.
-_BUNDLED_FOLDERS = ("offline", "runtime", "styles", "ui")
+_SCRIPTS = ("offline", "runtime", "ui")
+_STYLES = ("styles",)
+_BUNDLED_FOLDERS = (*_SCRIPTS, *_STYLES)
 
 # The rules of a site that are put behind those of the theme as they are.
 _OWN_RULES = "styles/own.css"
@@ -299,14 +301,15 @@ class _Fresh:
         command = [entry["source"], *table["options"], *entry.get("options", ()), *defines]
         if self.cache is None:
             return file, self.made(command)
-        key = key_of("bundle", command, self._program, self._sources[entry["suffix"] == ".css"])
+        sources = self._styles if entry["suffix"] == ".css" else self._scripts
+        key = key_of("bundle", command, self._program, sources)
         return file, _kept(self, key, tuple(command))
 
     @property
     def stamp(self) -> str:
         """A hash of every source, and of the program."""
         table = self._file("bundle.json").read_bytes()
-        return key_of(self._program, table, self._sources[True], self._sources[False])
+        return key_of(self._program, table, self._styles, self._scripts)
 
     @property
     def _program(self) -> list[str | int]:
@@ -314,43 +317,44 @@ class _Fresh:
         found = program.stat()
         return [found.st_size, _beginning(program, found.st_mtime_ns)]
 
-    @property
-    def _folders(self) -> list[Path]:
-        """Where sources are; of two files with one name the later folder's counts."""
-        return [self.theme, self.override] if self.override else [self.theme]
-
     def _file(self, name: str) -> Path:
         """The author's file where there is one, else the stock theme's."""
-        found = (folder / name for folder in reversed(self._folders))
-        return next((path for path in found if path.is_file()), self.theme / name)
+        own = self.override / name if self.override else None
+        return own if own and own.is_file() else self.theme / name
 
-    @cached_property
-    def _sources(self) -> Mapping[bool, Mapping[str, str]]:
-        """The hash of every file that may go into a bundle: of styles, and of all else."""
-        found = {
+    def _files(self, parts: Sequence[str]) -> dict[str, Path]:
+        """The files of some folders by name, the author's in the place of the stock theme's."""
+        return {
             path.relative_to(folder).as_posix(): path
-            for folder in self._folders
-            for part in _BUNDLED_FOLDERS
+            for folder in (self.theme, self.override)
+            if folder
+            for part in parts
             for path in (folder / part).rglob("*")
             if path.is_file()
         }
-        hashes: dict[bool, dict[str, str]] = {True: {}, False: {}}
-        for name, path in found.items():
-            hashes[path.suffix == ".css"][name] = digest(path.read_bytes())
-        return hashes
+
+    @cached_property
+    def _styles(self) -> Mapping[str, str]:
+        """The hash of every file that may go into a style sheet."""
+        return _hashes(self._files(_STYLES))
+
+    @cached_property
+    def _scripts(self) -> Mapping[str, str]:
+        """The hash of every file that may go into a script."""
+        return _hashes(self._files(_SCRIPTS))
 
     def made(self, command: Sequence[str]) -> bytes:
         """Run esbuild on the theme, with the site's own files in the place of others."""
         if self.override is None:
             return self._run(self.theme, command)
-        own = command[0].partition("/")[0]
+        files = self._files(_STYLES if command[0].startswith("styles/") else _BUNDLED_FOLDERS)
         with tempfile.TemporaryDirectory(prefix="edgesite-theme-") as folder:
             merged = Path(folder)
-            for part in (own,) if own == "styles" else _BUNDLED_FOLDERS:
-                for source in self._folders:
-                    if (source / part).is_dir():
-                        shutil.copytree(source / part, merged / part, dirs_exist_ok=True)
-            return self._run(merged, command)
+            for name, path in files.items():
+                place = merged / name
+                place.parent.mkdir(parents=True, exist_ok=True)
+                _lay(path.absolute(), place)
+            return self._run(merged, [*command, "--preserve-symlinks"])
 
     def _run(self, folder: Path, command: Sequence[str]) -> bytes:
         done = subprocess.run(
@@ -368,6 +372,18 @@ class _Fresh:
         # esbuild counts columns from 0, editors from 1.
         where = shown(self._file(name)) + (f":{line}:{int(column) + 1}" if column else "")
         return BuildError(f"{where}: esbuild refuses it: {what}; correct it")
+
+
+def _hashes(files: Mapping[str, Path]) -> dict[str, str]:
+    return {name: digest(path.read_bytes()) for name, path in files.items()}
+
+
+def _lay(path: Path, place: Path) -> None:
+    """Put a file into a folder, without a look into it where there can be links."""
+    try:
+        place.symlink_to(path)
+    except OSError:
+        shutil.copyfile(path, place)
 
 
 @lru_cache(maxsize=2)
