@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import queue
 import shutil
+import time
+from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +25,7 @@ from tests.sites import contents, edit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from multiprocessing.process import BaseProcess
 
 
 @pytest.fixture
@@ -34,6 +37,13 @@ def live(site: Path) -> LiveSite:
 
 def refuse(*_: object, **__: object) -> None:
     raise AssertionError("not again")
+
+
+def asleep() -> BaseProcess:
+    """A process that does not come to an end by itself while a test runs."""
+    process = get_context("spawn").Process(target=time.sleep, args=(600,), daemon=True)
+    process.start()
+    return process
 
 
 def test_a_page_carries_the_script_before_its_own(live: LiveSite) -> None:
@@ -218,11 +228,59 @@ def test_smaller_weights_are_found_while_the_demo_is_shown(site: Path) -> None:
     assert "float32" not in manifest["weights"]["forms"]
 
 
+def test_another_model_ends_the_search_for_smaller_weights_of_the_last(
+    with_many_weights: Path, site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: queue.Queue[BaseProcess] = queue.Queue()
+
+    def begin(*_: object) -> BaseProcess:
+        begun.put(aside := asleep())
+        return aside
+
+    monkeypatch.setattr("edgesite.site.workers.begin_aside", begin)
+    live = LiveSite(site, watched=True, told=print)
+    live.rebuild()
+    first = begun.get(timeout=10)
+
+    live.rebuild([with_many_weights / "index.md"])
+    is_searching = first.is_alive()
+    live.rebuild([with_many_weights / "model.onnx"])
+    first.join(10)
+    second = begun.get(timeout=10)
+    live.close()
+    second.kill()
+
+    assert is_searching
+    assert not first.is_alive()
+
+
+def test_a_demo_that_breaks_meanwhile_ends_the_search_for_its_weights(
+    with_many_weights: Path, site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    aside = asleep()
+    monkeypatch.setattr("edgesite.site.workers.begin_aside", lambda *_: aside)
+    told: queue.Queue[Change] = queue.Queue()
+    live = LiveSite(site, watched=True, told=told.put)
+    live.rebuild()
+    search = live._finishing
+
+    edit(with_many_weights / "demo.yaml", "title:", "tilte:")
+    live.rebuild([with_many_weights / "demo.yaml"])
+    aside.kill()
+    assert search
+    search.join(10)
+
+    assert not search.is_alive()
+    assert told.empty()
+
+
 @pytest.mark.usefixtures("with_many_weights")
 def test_a_demo_with_weights_for_now_is_not_taken_for_a_finished_one(
     site: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("edgesite.site.workers.make_aside", lambda *_: False)
+    killed = asleep()
+    killed.kill()
+    monkeypatch.setattr("edgesite.site.workers.begin_aside", lambda *_: killed)
     live = LiveSite(site, watched=True, told=print)
     shown = live.rebuild()
 

@@ -34,6 +34,7 @@ from edgesite.site.wording import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from multiprocessing.process import BaseProcess
 
     from edgesite.site.frame import Frame
     from edgesite.site.reports import Progress
@@ -109,6 +110,7 @@ class LiveSite:
         self._memory = Memory(drafts=told is not None)
         self._drafts: tuple[Frame, tuple[Path, ...]] | None = None
         self._finishing: threading.Thread | None = None
+        self._aside: BaseProcess | None = None
         self._state = _State()
         self._script = b""
         self._building = threading.Lock()
@@ -158,6 +160,7 @@ class LiveSite:
             self._finish(site.frame, drafts)
         except Exception as error:  # whatever it is, the next edit may mend it
             state = _State(before.files, before.hashes, problems_of(error), is_ready=True)
+            self._drafts = None
             if not before.is_ready:
                 self.base = _base(self.root)
             self._script = self._script or _stock_script()
@@ -192,7 +195,7 @@ class LiveSite:
 
     def _finish_drafts(self) -> None:
         """Make drafts in full beside the loop, and show them, until there are none."""
-        from edgesite.site.workers import make_aside
+        from edgesite.site.workers import begin_aside
 
         while True:
             with self._building:
@@ -200,10 +203,14 @@ class LiveSite:
                     self._finishing = None
                     return
                 frame, folders = self._drafts
-            before = {folder: digests_below(folder) for folder in folders}
-            is_done = make_aside(replace(frame, drafts=False), folders)
+                before = {folder: digests_below(folder) for folder in folders}
+                aside = self._aside = begin_aside(replace(frame, drafts=False), folders)
+            aside.join()
             with self._building:
-                if not is_done:  # killed: the next change tries again
+                if self._aside is not aside or self._drafts is None:
+                    continue
+                self._aside = None
+                if aside.exitcode != 0:  # killed: the next change tries again
                     self._finishing = None
                     return
                 for folder in folders:
@@ -277,7 +284,11 @@ class LiveSite:
             parts = path.relative_to(self.root / DEMOS_FOLDER).parts
         except ValueError:
             return
-        self._memory.forget(self.root / DEMOS_FOLDER / parts[0])
+        folder = self.root / DEMOS_FOLDER / parts[0]
+        self._memory.forget(folder)
+        if path.suffix == ".onnx" and self._aside and self._drafts and folder in self._drafts[1]:
+            self._aside.kill()  # smaller weights of a model that is no more
+            self._aside = None
 
     def _page(self, name: str, state: _State) -> bytes:
         data = state.files.get(name, b"")

@@ -28,6 +28,8 @@ from edgesite.site.reports import DONE
 from edgesite.site.wording import shown
 
 if TYPE_CHECKING:
+    from multiprocessing.process import BaseProcess
+
     from edgesite.errors import EdgesiteError
     from edgesite.site.frame import Frame
     from edgesite.site.made import Outcome
@@ -153,17 +155,16 @@ def _killed(folder: Path) -> tuple[EdgesiteError, ...]:
     )
 
 
-def make_aside(frame: Frame, folders: Sequence[Path]) -> bool:
-    """Make demos in a process that lets others go first, into the cache; whether it came to an end.
+def begin_aside(frame: Frame, folders: Sequence[Path]) -> BaseProcess:
+    """Begin to make demos, into the cache, in a process that lets others go first.
 
     It ends with this process, too, which need not wait for it to end itself.
     """
-    aside = _context((*_RENDERS, *_COMPILES)).Process(
+    aside: BaseProcess = _context((*_RENDERS, *_COMPILES)).Process(
         target=_made_aside, args=(frame, folders), daemon=True
     )
     aside.start()
-    aside.join()
-    return bool(aside.exitcode == 0)
+    return aside
 
 
 def _made_aside(frame: Frame, folders: Sequence[Path]) -> None:
