@@ -96,7 +96,7 @@ def compiled(
         return prepare(demo.model, shapes_of(demo), state=config.state, threads=wanted)
 
     key = _key(demo, wanted)
-    plain = _found(kept, key) or _made(demo, kept, key, lambda: ready().plain)
+    plain = _kept(demo, kept, key, lambda: ready().plain)
     how = fit(demo, plain.manifest, Problems())
     if how is None:  # which is reported where it is used
         return plain
@@ -118,10 +118,9 @@ def compiled(
     def stored() -> CompiledModel:
         return ready().stored(config.weights, tried.inputs(how) or None, limits)
 
-    found = _found(kept, key)
-    if found is None and draft and config.weights in CHOSEN:
+    if draft and config.weights in CHOSEN and kept.fetch(key) is None:
         return replace(plain, is_draft=True)
-    return replace(found or _made(demo, kept, key, stored), plain=plain)
+    return replace(_kept(demo, kept, key, stored), plain=plain)
 
 
 def _in_integers(
@@ -158,17 +157,14 @@ def _in_integers(
         return replace(found, manifest=found.manifest.model_copy(update={"source": source}))
 
     key = key_of("quantized", key)
-    return replace(_found(kept, key) or _made(demo, kept, key, made), quantized=model)
+    return replace(_kept(demo, kept, key, made), quantized=model)
 
 
-def _found(kept: Cache, key: str) -> Compiled | None:
-    """A compiled model from the cache."""
+def _kept(demo: DemoSource, kept: Cache, key: str, make: Callable[[], CompiledModel]) -> Compiled:
+    """A compiled model from the cache, or one that is made, and then in the cache."""
     files = kept.fetch(key)
-    return None if files is None else Compiled(key, files, kept.path(key), cached=True, fresh=None)
-
-
-def _made(demo: DemoSource, kept: Cache, key: str, make: Callable[[], CompiledModel]) -> Compiled:
-    """A compiled model that is made, and then in the cache."""
+    if files is not None:
+        return Compiled(key, files, kept.path(key), cached=True, fresh=None)
     try:
         model = make()
     except EdgesiteError as error:
