@@ -42,16 +42,14 @@ from edgesite.ir.graph import (
     verify,
 )
 from edgesite.ir.host import HostFunction, HostOperand, HostStep, on_host
+from edgesite.ir.positions import broadcast_shape, flatten, unflatten
 from edgesite.ir.simplify import bounds, linear, simplify
 from edgesite.ir.tensor import (
     Builder,
     Round,
     Tensor,
     apply,
-    broadcast_shape,
     elementwise,
-    flatten,
-    unflatten,
     where,
 )
 from edgesite.ir.text import format_expr, format_graph, format_node

@@ -33,10 +33,10 @@ from edgesite.ir.graph import (
     rename_values,
 )
 from edgesite.ir.host import HostStep
+from edgesite.ir.positions import Position, broadcast_shape, coordinate, flatten, unflatten
 from edgesite.ir.simplify import simplify
 
 Body = Callable[..., Expr]
-Position = Expr | int
 
 
 @dataclass
@@ -279,11 +279,11 @@ class Tensor:
         """The element at a position, to be used in the body of a primitive."""
         if len(position) != self.rank:
             raise InternalError(f"{len(position)} indices into {self.value}")
-        return Load(self.dtype, self.value, tuple(_index(p) for p in position))
+        return Load(self.dtype, self.value, tuple(coordinate(p) for p in position))
 
     def at_or(self, fill: float | bool, *position: Position) -> Expr:
         """The element at a position, or `fill` where that lies outside."""
-        where = [_index(p) for p in position]
+        where = [coordinate(p) for p in position]
         inside = all_of(
             [
                 test
@@ -364,7 +364,7 @@ class Tensor:
             simplify(body(*axes)),
             self.builder.origin,
             self.at(*_axes(self.shape)),
-            tuple(simplify(_index(p)) for p in where(*axes)),
+            tuple(simplify(coordinate(p)) for p in where(*axes)),
             tuple(extent),
             combine,
         )
@@ -454,24 +454,6 @@ def _axes(shape: Sequence[int]) -> list[Expr]:
     return [Axis(INDEX, number, int(extent)) for number, extent in enumerate(shape)]
 
 
-def _index(position: Position) -> Expr:
-    if not isinstance(position, Expr):
-        return index(position)
-    return position.cast(INDEX)
-
-
-def broadcast_shape(*shapes: Sequence[int]) -> tuple[int, ...]:
-    """The shape numpy broadcasts `shapes` to.
-
-    Raises UnsupportedShapeError when they do not fit together.
-    """
-    try:
-        return np.broadcast_shapes(*(tuple(shape) for shape in shapes))
-    except ValueError:
-        listed = " and ".join(str(list(shape)) for shape in shapes)
-        raise UnsupportedShapeError(f"shapes {listed} do not broadcast together") from None
-
-
 def elementwise(function: Callable[..., Expr], *tensors: Tensor) -> Tensor:
     """A Map of `function` over tensors that broadcast together."""
     shape = broadcast_shape(*(tensor.shape for tensor in tensors))
@@ -498,23 +480,3 @@ def apply(op: str, x: Tensor) -> Tensor:
 def where(condition: Tensor, a: Tensor, b: Tensor) -> Tensor:
     """`a` where the condition holds, else `b`; all three broadcast."""
     return elementwise(select, condition, a, b)
-
-
-def flatten(position: Sequence[Position], shape: Sequence[int]) -> Expr:
-    """The row-major index of a position in `shape`."""
-    flat: Expr = index(0)
-    for p, extent in zip(position, shape, strict=True):
-        flat = flat * int(extent) + _index(p)
-    return simplify(flat)
-
-
-def unflatten(flat: Position, shape: Sequence[int]) -> list[Expr]:
-    """The position in `shape` of a row-major index."""
-    rest = _index(flat)
-    position: list[Expr] = []
-    stride = int(np.prod(shape, dtype=np.int64))
-    for extent in shape:
-        stride //= max(int(extent), 1)
-        position.append(simplify(rest // max(stride, 1)))
-        rest = simplify(rest % max(stride, 1))
-    return position
