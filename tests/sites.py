@@ -5,14 +5,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from edgesite.site.cache import Cache
+from edgesite.site.facts import site_facts
+from edgesite.site.hooks import Hooks
+from edgesite.site.language import find_language
+from edgesite.site.pieces import Pieces
 from edgesite.site.problems import Problems
+from edgesite.site.render import Workshop, render_around, render_demo
 from edgesite.site.source import load_demo, load_site
 from edgesite.site.stages import Finished, finish
+from edgesite.site.templates import load_templates
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
-    from edgesite.site.demo import DemoPage
+    from edgesite.site.articles import Article
+    from edgesite.site.assets import Assets
+    from edgesite.site.demo import DemoPage, SiteInfo
     from edgesite.site.source import DemoSource
 
 
@@ -38,6 +47,27 @@ def finished_demos(root: Path) -> list[Finished]:
 def pages_of(root: Path) -> list[DemoPage]:
     """What the pages of a site's demos are made of."""
     return [each.page for each in finished_demos(root)]
+
+
+def render_site(
+    site: SiteInfo,
+    demos: Sequence[DemoPage],
+    assets: Assets,
+    theme: Path | None = None,
+    articles: Sequence[Article] = (),
+) -> dict[str, bytes]:
+    """Make every file of the site: POSIX paths below the output folder, and their bytes.
+
+    Raises BuildError if a template cannot be rendered, or if a file that words refer to is named
+    like one that the site has itself.
+    """
+    language = find_language(site.language, theme)
+    facts, hooks = site_facts(site, len(demos), language.figures), Hooks.installed()
+    templates = load_templates(theme)
+    workshop = Workshop(site, assets, templates, language, facts, hooks, tuple(articles))
+    pages = [render_demo(workshop, demo) for demo in demos]
+    files = {name: data for page in pages for name, data in page.files.items()}
+    return {**files, **render_around(workshop, [page.row for page in pages], Pieces(files))}
 
 
 def contents(folder: Path) -> dict[str, bytes]:

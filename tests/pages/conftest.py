@@ -17,8 +17,7 @@ from playwright.sync_api import expect, sync_playwright
 
 from edgesite.site.assets import Assets
 from edgesite.site.build import build
-from edgesite.site.render import render_site
-from tests.sites import contents
+from tests.sites import contents, render_site
 
 from . import toys
 

@@ -13,9 +13,9 @@ import edgesite
 from edgesite.errors import ConfigError
 from edgesite.site.assets import theme_folder
 from edgesite.site.language import fill, find_language
-from edgesite.site.render import render_site
 from tests.pages import toys
 from tests.site.test_render import Bundles
+from tests.sites import render_site
 
 TABLES = {path.stem: json.loads(path.read_text()) for path in (theme_folder() / "words").iterdir()}
 GAP = re.compile(r"\{\w+\}")

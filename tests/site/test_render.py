@@ -12,8 +12,8 @@ import pytest
 
 from edgesite.errors import BuildError
 from edgesite.site.assets import Asset
-from edgesite.site.render import render_site
 from tests.pages import toys
+from tests.sites import render_site
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -116,39 +116,42 @@ def test_words_that_tell_how_many_demos_there_are_follow_their_number(
     assert b"One of 3 demos." in (built / "dist" / "colours" / "index.html").read_bytes()
 
 
+@pytest.mark.parametrize(
+    ("words", "made", "not_again"),
+    [
+        (
+            "Other {{ demo.labels }} words. ![A tomato](examples/tomato.png)",
+            b"Other 3 words.",
+            "edgesite.site.source.load_demo",
+        ),
+        (
+            "## Other words {#other}",
+            b'<h2 id="other">Other words</h2>',
+            "edgesite.site.render.render_demo",
+        ),
+    ],
+    ids=["with facts", "alone"],
+)
 def test_other_words_make_a_page_without_a_look_at_the_rest(
-    built: Path, demo: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (demo / "index.md").write_text(
-        "Other {{ demo.labels }} words. ![A tomato](examples/tomato.png)"
-    )
-    with monkeypatch.context() as patch:
-        patch.setattr("edgesite.site.source.load_demo", refuse)
-        build(built, built / "dist")
-    warm = contents(built / "dist")
-    monkeypatch.setenv("EDGESITE_CACHE", str(built.parent / "another"))
-
-    build(built, built / "dist")
-
-    assert b"Other 3 words." in warm["colours/index.html"]
-    assert contents(built / "dist") == warm
-
-
-def test_words_alone_are_put_into_the_page_as_it_was(
-    built: Path, demo: Path, monkeypatch: pytest.MonkeyPatch
+    built: Path,
+    demo: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    words: str,
+    made: bytes,
+    not_again: str,
 ) -> None:
     (demo / "index.md").write_text("First words, and [a link](#caption).")
     build(built, built / "dist")
-    (demo / "index.md").write_text("## Other words {#other}")
+    (demo / "index.md").write_text(words)
     with monkeypatch.context() as patch:
-        patch.setattr("edgesite.site.render.render_demo", refuse)
+        patch.setattr(not_again, refuse)
         build(built, built / "dist")
     warm = contents(built / "dist")
     monkeypatch.setenv("EDGESITE_CACHE", str(built.parent / "another"))
 
     build(built, built / "dist")
 
-    assert b'<h2 id="other">Other words</h2>' in warm["colours/index.html"]
+    assert made in warm["colours/index.html"]
     assert contents(built / "dist") == warm
 
 

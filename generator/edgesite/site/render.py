@@ -22,21 +22,20 @@ from edgesite.site.bars import bars
 from edgesite.site.cache import digest
 from edgesite.site.card import SIZE, card
 from edgesite.site.copies import copied
-from edgesite.site.facts import demo_facts, site_facts
+from edgesite.site.facts import demo_facts
 from edgesite.site.hooks import Hooks
-from edgesite.site.language import fill, find_language
+from edgesite.site.language import fill
 from edgesite.site.listings import FEED, has_feed, listings
 from edgesite.site.looks import LOOKS
 from edgesite.site.offline import offline_files
 from edgesite.site.page import Receipt, caption, page_data
 from edgesite.site.pieces import Pieces, digest_of
 from edgesite.site.policy import WITH_LINKS, policy
-from edgesite.site.templates import Templates, load_templates, rendered
+from edgesite.site.templates import Templates, rendered
 from edgesite.site.words import Setting, to_html
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     from edgesite.site.articles import Article
     from edgesite.site.assets import Assets
@@ -107,31 +106,6 @@ class Workshop:
         )
         sources = {article.source for article in self.articles}
         return Markup(led_to_pages(to_html(markdown, setting), folder, sources))
-
-
-def render_site(
-    site: SiteInfo,
-    demos: Sequence[DemoPage],
-    assets: Assets,
-    theme: Path | None = None,
-    cache: Cache | None = None,
-    articles: Sequence[Article] = (),
-) -> dict[str, bytes]:
-    """Make every file of the site: POSIX paths below the output folder, and their bytes.
-
-    Templates come from theme/templates where the site has them, else from the stock theme.
-    Small pictures are kept in the cache.
-
-    Raises BuildError if a template cannot be rendered, or if a file that words refer to is named
-    like one that the site has itself.
-    """
-    language = find_language(site.language, theme)
-    facts, hooks = site_facts(site, len(demos), language.figures), Hooks.installed()
-    templates = load_templates(theme)
-    workshop = Workshop(site, assets, templates, language, facts, hooks, tuple(articles), cache)
-    pages = [render_demo(workshop, demo) for demo in demos]
-    files = {name: data for page in pages for name, data in page.files.items()}
-    return {**files, **render_around(workshop, [page.row for page in pages], Pieces(files))}
 
 
 def render_demo(workshop: Workshop, demo: DemoPage, words: str | None = None) -> RenderedDemo:
