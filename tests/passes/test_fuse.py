@@ -187,6 +187,49 @@ def test_views_are_read_by_a_contraction_that_stays_one() -> None:
     assert contraction(after.nodes[-1]) is not None
 
 
+def times_weights(x: Tensor, builder: Builder) -> Tensor:
+    weights = np.arange(24 * 3, dtype=np.float32).reshape(24, 3) % 7
+    return product(x, builder.constant(weights))
+
+
+@pytest.mark.parametrize(
+    ("shape", "order", "extent"),
+    [
+        ((1, 6, 2, 2), (0, 1, 2, 3), (6, 2, 2)),
+        ((1, 2, 2, 6), (0, 3, 1, 2), (6, 2, 2)),
+        ((4, 6), (0, 1), (4, 6)),
+        ((2, 4, 3), (1, 0, 2), (4, 2, 3)),
+    ],
+)
+def test_what_a_product_with_weights_flattens_is_read_where_it_lies(
+    shape: tuple[int, ...], order: tuple[int, ...], extent: tuple[int, ...]
+) -> None:
+    builder = Builder()
+    x = builder.input("x", shape, DType.FLOAT32)
+    graph = builder.graph([times_weights(x.transpose(order).reshape([1, 24]), builder)])
+
+    after = inline_maps(graph)
+
+    (*_, last) = after.nodes
+    assert isinstance(last, Reduce)
+    assert last.extent == extent
+    assert last.inputs[0].name == "x"
+    assert contraction(last, after.settled) is not None
+    assert_keeps_meaning(graph, after)
+
+
+def test_what_is_rearranged_beyond_that_is_copied_before_a_product() -> None:
+    builder = Builder()
+    x = builder.input("x", (4, 6), DType.FLOAT32)
+    mixed = x.transpose([1, 0]).reshape([3, 8]).transpose([1, 0]).reshape([1, 24])
+    graph = builder.graph([times_weights(mixed, builder)])
+
+    after = inline_maps(graph)
+
+    assert contraction(after.nodes[-1], after.settled) is not None
+    assert_keeps_meaning(graph, after)
+
+
 def test_outputs_are_made_even_when_others_read_through_them() -> None:
     graph = graph_of(lambda x: [(y := x.transpose([1, 0])), y + 1.0], (3, 4))
 

@@ -10,6 +10,7 @@ from dataclasses import replace
 from edgesite.ir import (
     INDEX,
     Axis,
+    Binary,
     Cast,
     Const,
     DType,
@@ -25,6 +26,7 @@ from edgesite.ir import (
     Value,
     const,
     flatten,
+    index,
     linear,
     rewrite_node,
     simplify,
@@ -106,10 +108,44 @@ def _inlined(node: Node, producer: Map, graph: Graph) -> Node:
     if isinstance(node, Reduce) and isinstance(fused, Reduce):
         was_product = contraction(node, graph.settled) is not None
         if was_product and contraction(fused, graph.settled) is None:
-            return node
+            return _apart(fused, graph) or node
         if rearranges and not was_product and not all(map(is_affine, fused.body.loads)):
             return node
     return fused
+
+
+def _apart(node: Reduce, graph: Graph) -> Reduce | None:
+    """A sum over a merged axis as one over the axes that were merged, or None if that is no help.
+
+    So what a Gemm flattens is read where it lies, in whatever order its axes do: weights can
+    follow. A product of more axes would ask for a layout of what it reads, and of bytes several
+    neighbours are read at a time.
+    """
+    is_gemm = len(node.iteration) == 2 and len(node.extent) == 1
+    if not is_gemm or not node.body.dtype.is_float:
+        return None
+    (size,), number = node.extent, len(node.iteration)
+    merged = Axis(INDEX, number, size)
+    units = {1}
+    for expr in walk(node.body):
+        match expr:
+            case Binary(op="floordiv", a=a, b=Const(value=unit)) if a == merged:
+                units.add(int(unit))
+            case Binary(op="mod", a=a, b=Const(value=unit)) if a == merged:
+                units.add(int(unit))
+    ends = [*sorted(units)[1:], size]
+    if any(end % unit for unit, end in zip(sorted(units), ends, strict=True)):
+        return None
+    steps = [*zip(sorted(units), ends, strict=True)][::-1]
+    extent = tuple(end // unit for unit, end in steps)
+    axes = [Axis(INDEX, number + k, size) for k, size in enumerate(extent)]
+    place: Expr = index(0)
+    for axis, (unit, _) in zip(axes, steps, strict=True):
+        place = place + axis * unit
+    body = simplify(substitute_axes(node.body, {number: place}))
+    split = replace(node, body=body, extent=extent)
+    product = contraction(split, graph.settled)
+    return split if product is not None and product.right.value in graph.settled else None
 
 
 def _reads_once(node: Node, producer: Map, graph: Graph) -> bool:
