@@ -16,7 +16,7 @@ export class Refusal extends Error {}
 const MEGAPIXEL = 1_000_000;
 /** images.py refuses the same. */
 const MAX_MEGAPIXELS = 100;
-const MAX_FILE_BYTES = 1 << 28;
+const MAX_FILE_BYTES = 0x1000_0000;
 
 /** Rows that pass through the canvas at a time: Safari's may have 16 megapixels in all. */
 const BAND = 256;

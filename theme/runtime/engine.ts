@@ -26,6 +26,8 @@ export interface Engine {
   readonly weights: Uint8Array;
   /** How many share the work; left out where there can be no others. */
   readonly threads?: number;
+  /** Feeds that lie where they are read already: zeros, before the first run. */
+  readonly own: Tensors;
   /** Inputs in ONNX's row-major layout; the outputs are fresh arrays. */
   run(feeds: Readonly<Tensors>): Tensors;
   /** Make the next run the first one again. */
@@ -61,7 +63,7 @@ const RELAXED_PROBE = [
 export const hasRelaxedSimd = (): boolean =>
   WebAssembly.validate(new Uint8Array(RELAXED_PROBE));
 
-const pause = (ms?: number): Promise<void> => new Promise((done) => setTimeout(done, ms));
+export const pause = (ms?: number): Promise<void> => new Promise((done) => setTimeout(done, ms));
 
 /** What V8 optimises in a millisecond where it shares a core with others. */
 const BYTES_PER_MS = 2000;
@@ -147,14 +149,14 @@ function feed(port: Port, data: TypedArray | undefined): void {
   view.set(data as never);
 }
 
-function prepareRun(exports: Exports, manifest: Manifest): Engine["run"] {
+function prepareRun(exports: Exports, manifest: Manifest): Pick<Engine, "own" | "run"> {
   const inputs = portsOf(manifest.inputs, exports.memory);
   const outputs = portsOf(manifest.outputs, exports.memory);
-  const own = new Map(inputs.map(({ name, view }) => [name, view]));
+  const own = Object.fromEntries(inputs.map(({ name, view }) => [name, view]));
   const run: Engine["run"] = (feeds) => {
     for (const name in feeds) {
-      if (own.has(name)) continue;
-      throw new TypeError(`input "${name}": unknown; the model has ${[...own.keys()].join(", ")}`);
+      if (name in own) continue;
+      throw new TypeError(`input "${name}": unknown; the model has ${Object.keys(own).join(", ")}`);
     }
     for (const port of inputs) feed(port, feeds[port.name]);
     exports.run();
@@ -165,8 +167,8 @@ function prepareRun(exports: Exports, manifest: Manifest): Engine["run"] {
     return results;
   };
   // What runs for the first time is slow, scripts as well: better now, on zeros, than later.
-  if (manifest.brief) run(Object.fromEntries(own));
-  return run;
+  if (manifest.brief) run(own);
+  return { own, run };
 }
 
 /**
@@ -238,8 +240,8 @@ export async function start(
   // What the browser has left to do about the files would otherwise delay the first run.
   await pause();
   const reset = (): void => exports.reset?.();
-  const run = prepareRun(exports, manifest);
+  const prepared = prepareRun(exports, manifest);
   reset();
-  const engine = { target, weights: whole, run, reset };
+  const engine = { target, weights: whole, ...prepared, reset };
   return WITH_THREADS ? { ...engine, threads: crew?.threads ?? 1 } : engine;
 }

@@ -39,7 +39,7 @@ export interface Span {
 export const all = (size: number): Span => ({ begin: 0, size, whole: size });
 
 const PRECISION_BITS = 22;
-const HALF = 1 << (PRECISION_BITS - 1);
+const HALF = 0x20_0000;
 
 /** Weight at distance x from the centre, and the distance from which on it is zero. */
 type Kernel = readonly [support: number, weight: (x: number) => number];
