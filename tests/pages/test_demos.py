@@ -11,7 +11,8 @@ from PIL import Image, ImageOps
 from playwright.sync_api import expect
 
 import edgesite
-from edgesite.tasks.images import ImageInput, prepare
+from edgesite.tasks.images import prepare
+from edgesite.tasks.inputs import ImageInput
 
 from .conftest import REPOSITORY, Visit, serve, visited
 from .test_drawing import draw

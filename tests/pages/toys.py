@@ -21,7 +21,8 @@ from edgesite.site.demo import DemoPage, Example, Proof, SiteInfo
 from edgesite.site.pieces import Pieces
 from edgesite.site.small import pictures
 from edgesite.tasks.classification import Answer
-from edgesite.tasks.images import Centre, ImageInput, prepare
+from edgesite.tasks.images import prepare
+from edgesite.tasks.inputs import Centre, ImageInput
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -11,7 +11,8 @@ import pytest
 from PIL import Image
 
 from edgesite.site.language import find_language
-from edgesite.tasks.images import ImageInput, Resize, prepare, seen
+from edgesite.tasks.images import prepare, seen
+from edgesite.tasks.inputs import ImageInput, Resize
 from tests.runtime.tiny import write_tiny_model
 
 if TYPE_CHECKING:

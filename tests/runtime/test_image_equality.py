@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from edgesite.tasks.images import Centre, Filter, ImageInput, Resize, prepare, seen
+from edgesite.tasks.images import prepare, seen
+from edgesite.tasks.inputs import Centre, Filter, ImageInput, Resize
 
 if TYPE_CHECKING:
     from collections.abc import Callable

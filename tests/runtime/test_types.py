@@ -13,7 +13,7 @@ from edgesite.site.assets import theme_folder
 from edgesite.targets.declarations import declare
 from edgesite.targets.manifest import Manifest, TensorInfo
 from edgesite.tasks.classification import Classification
-from edgesite.tasks.images import ImageInput
+from edgesite.tasks.inputs import ImageInput
 from tests.runtime.tiny import manifest_of
 
 if TYPE_CHECKING:

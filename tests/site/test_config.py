@@ -11,7 +11,7 @@ from edgesite.site.config import DemoConfig, SiteConfig
 from edgesite.site.document import parse_document
 from edgesite.site.validate import validated
 from edgesite.site.wording import nearest
-from edgesite.tasks.images import Filter
+from edgesite.tasks.inputs import Filter
 
 DEMO = "title: T\ntask: image-classification\nlabels: [a, b]\n"
 

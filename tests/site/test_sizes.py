@@ -12,7 +12,8 @@ from PIL import Image
 import edgesite
 from edgesite.errors import ConfigError, EdgesiteError
 from edgesite.site.build import build, check
-from edgesite.tasks.images import ImageInput, Resize, prepare
+from edgesite.tasks.images import prepare
+from edgesite.tasks.inputs import ImageInput, Resize
 from tests.site.models import classifier
 from tests.sites import edit
 

@@ -207,6 +207,8 @@ if __name__ == "__main__":
     parser.add_argument("--mkdocs", help="the program, if it is to be compared with")
     arguments = parser.parse_args()
     os.environ.pop("EDGESITE_CACHE", None)
+    # Installers compile most packages; what they have not, the first build then does.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     with tempfile.TemporaryDirectory() as name:
         for number in arguments.counts:
             measure(Path(name), number, arguments.mkdocs)

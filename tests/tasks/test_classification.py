@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from edgesite.tasks.classification import Classification, probabilities
-from edgesite.tasks.images import ImageInput
+from edgesite.tasks.inputs import ImageInput
 
 
 def test_a_softmax_sums_to_one_and_survives_large_scores() -> None:

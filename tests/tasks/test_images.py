@@ -11,16 +11,8 @@ from PIL import Image, ImageDraw, ImageOps
 from pydantic import ValidationError
 
 from edgesite.errors import BuildError
-from edgesite.tasks.images import (
-    Centre,
-    Filter,
-    ImageInput,
-    Resize,
-    open_image,
-    prepare,
-    seen,
-    thumbnail,
-)
+from edgesite.tasks.images import open_image, prepare, seen, thumbnail
+from edgesite.tasks.inputs import Centre, Filter, ImageInput, Resize
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -63,21 +55,21 @@ class TestAgainstPillow:
 
         result = seen(image, spec(resize=Resize(filter=filter_)))
 
-        assert result == ImageOps.fit(image, (32, 24), filter_.resampling)
+        assert result == ImageOps.fit(image, (32, 24), Image.Resampling[filter_.name])
 
     def test_contain_is_pad(self, size: tuple[int, int], filter_: Filter) -> None:
         image, color = noise(size), (10, 20, 30)
 
         result = seen(image, spec(resize=Resize(fit="contain", filter=filter_), background=color))
 
-        assert result == ImageOps.pad(image, (32, 24), filter_.resampling, color)
+        assert result == ImageOps.pad(image, (32, 24), Image.Resampling[filter_.name], color)
 
     def test_stretch_is_resize(self, size: tuple[int, int], filter_: Filter) -> None:
         image = noise(size)
 
         result = seen(image, spec(resize=Resize(fit="stretch", filter=filter_)))
 
-        assert result == image.resize((32, 24), filter_.resampling)
+        assert result == image.resize((32, 24), Image.Resampling[filter_.name])
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ export type { Target };
 
 export type Filter = "nearest" | "box" | "bilinear" | "hamming" | "bicubic" | "lanczos";
 
-/** The `ImageInput` of `tasks/images.py`: how a picture becomes the model's input. */
+/** The `ImageInput` of `tasks/inputs.py`: how a picture becomes the model's input. */
 export interface ImageInput {
   /** The name of the model's input. */
   readonly name: string;

@@ -23,7 +23,7 @@ from pydantic import (
 )
 
 from edgesite.site.wording import described
-from edgesite.tasks.images import Centre, Resize
+from edgesite.tasks.inputs import Centre, Resize
 
 
 class Block(BaseModel):

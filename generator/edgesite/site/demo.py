@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from edgesite.site.attachments import Attachment
     from edgesite.site.pieces import Part, Pieces
     from edgesite.tasks.classification import Answer
-    from edgesite.tasks.images import ImageInput
+    from edgesite.tasks.inputs import ImageInput
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from edgesite.site.pieces import Piece, Pieces, content, digest_of, size_of
 from edgesite.site.reports import PageReport
 from edgesite.site.wording import shown
 from edgesite.tasks.classification import Answer
-from edgesite.tasks.images import ImageInput
+from edgesite.tasks.inputs import ImageInput
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

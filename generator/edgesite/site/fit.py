@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from edgesite.errors import ConfigError
 from edgesite.site.wording import suggestion
-from edgesite.tasks.images import ImageInput
+from edgesite.tasks.inputs import ImageInput
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

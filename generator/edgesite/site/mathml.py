@@ -10,7 +10,6 @@ import re
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
-from latex2mathml.converter import convert
 from markdown.inlinepatterns import InlineProcessor
 from markdown.preprocessors import Preprocessor
 
@@ -39,6 +38,8 @@ def add_math(markdown: Markdown, complain: Complain) -> None:
 
 def mathml(latex: str, *, block: bool) -> str:
     """Convert a formula; ValueError says what cannot be."""
+    from latex2mathml.converter import convert  # whose table of symbols takes a while to read
+
     try:
         html = convert(latex.strip(), display="block" if block else "inline")
         tree = ET.fromstring(html)

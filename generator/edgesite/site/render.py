@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from edgesite.site.language import Language
     from edgesite.site.pieces import Part
     from edgesite.site.templates import Templates
-    from edgesite.tasks.images import ImageInput
+    from edgesite.tasks.inputs import ImageInput
 
 # Three bars of an answer, in a grey that both light and dark tabs show.
 _ICON = (

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from edgesite.site.cache import Cache
     from edgesite.site.demo import Example
     from edgesite.site.pieces import Part
-    from edgesite.tasks.images import ImageInput
+    from edgesite.tasks.inputs import ImageInput
 
 # What the style sheets show at 48 x 48, and at 160 x 120 or as wide as a column of the list, for
 # screens with two dots per pixel.

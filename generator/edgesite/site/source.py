@@ -1,4 +1,7 @@
-"""A site as its author wrote it: read, checked, and every problem of every demo named."""
+"""A site as its author wrote it: read, checked, and every problem of every demo named.
+
+What reads pictures is imported when a demo is read; words alone need no numpy.
+"""
 
 from __future__ import annotations
 
@@ -16,12 +19,10 @@ from edgesite.site.folders import DEMO_FILE, DEMOS_FOLDER, SITE_FILE, check_is_s
 from edgesite.site.labels import read_labels
 from edgesite.site.language import find_language
 from edgesite.site.paths import file_below, files_below, slug_of
-from edgesite.site.pictures import Picture, load_pictures
 from edgesite.site.sanitize import can_sanitize
 from edgesite.site.validate import load_config
 from edgesite.site.wording import described, shown
 from edgesite.site.words import checked_html
-from edgesite.tasks.images import open_image
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from edgesite.site.articles import Article
     from edgesite.site.attachments import Attachment
     from edgesite.site.document import Document
+    from edgesite.site.pictures import Picture
     from edgesite.site.problems import Problems
 
 RESERVED = ("assets", "docs", "index", "404")
@@ -109,6 +111,8 @@ def load_demo(folder: Path, problems: Problems) -> DemoSource | None:
 
     Raises ConfigError or ProblemsError where demo.yaml cannot be understood.
     """
+    from edgesite.site.pictures import load_pictures
+
     config, document = load_config(_demo_file(folder), DemoConfig)
     before = len(problems)
     slug = _slug(folder, config, document, problems)
@@ -143,6 +147,8 @@ def load_words(folder: Path) -> tuple[str, tuple[Attachment, ...]]:
 
 def _calibration(folder: Path, config: DemoConfig, document: Document) -> list[Path]:
     """The pictures that demo.yaml names for a calibration; each is known to be one."""
+    from edgesite.tasks.images import open_image
+
     if config.calibration is None:
         return []
     name = config.calibration

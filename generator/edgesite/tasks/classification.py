@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from edgesite.tasks.images import ImageInput
+from edgesite.tasks.inputs import ImageInput
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
 Activation = Literal["softmax", "sigmoid", "none"]
@@ -42,7 +42,7 @@ class Classification(BaseModel):
 
     def answers(self, scores: NDArray[Any]) -> list[Answer]:
         """Every class with its probability, best first; scores: the output, of any shape."""
-        (row,) = probabilities(scores.reshape(1, -1), self.activation).astype(np.float32)
+        (row,) = probabilities(scores.reshape(1, -1), self.activation).astype("float32")
         return best(row, self.labels)
 
 
@@ -60,6 +60,8 @@ class Answer:
 
 def probabilities(scores: NDArray[Any], activation: str) -> NDArray[np.float64]:
     """The activation on every row of examples x classes, in float64."""
+    import numpy as np
+
     values = scores.astype(np.float64)
     match activation:
         case "softmax":
@@ -75,5 +77,5 @@ def probabilities(scores: NDArray[Any], activation: str) -> NDArray[np.float64]:
 
 def best(row: NDArray[Any], labels: Sequence[str]) -> list[Answer]:
     """The classes of a row of probabilities, best first; of equals the first in the list."""
-    order = np.argsort(-row, kind="stable")
+    order = (-row).argsort(kind="stable")
     return [Answer(labels[index], float(row[index]), int(index)) for index in order]
