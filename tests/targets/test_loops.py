@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from math import sqrt
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgesite.ir import INDEX, DType, Tensor, binary, elementwise, equal, select, unary
+from edgesite.ir import INDEX, DType, Expr, Tensor, binary, elementwise, equal, select, unary
 from tests.targets.programs import Array, answers, assert_means_the_same, assert_same, program
 
 SIZES = [0, 1, 3, 4, 5, 7, 8, 1009]
@@ -224,6 +226,27 @@ def test_comparisons_with_nan_choose_in_lanes_as_alone(op: str, size: int) -> No
     assert_means_the_same(
         lambda x, y: elementwise(lambda p, q: select(binary(op, p, q), p + 1.0, q * 2.0), x, y),
         {"a": a, "b": b},
+    )
+
+
+@pytest.mark.parametrize("size", [1, 3, 4, 5, 1009])
+def test_gelus_are_found_however_they_are_written(size: int, rng: np.random.Generator) -> None:
+    """Among factors that are none, though they look much like one."""
+    feeds = {name: 4 * numbers(rng, (size,), DType.FLOAT32) for name in ("x", "y")}
+
+    def tail(e: Expr) -> Expr:
+        return unary("erf", e)
+
+    assert_means_the_same(
+        lambda x, y: [
+            elementwise(lambda e: e * (tail(e / sqrt(2)) + 1.0), x),
+            elementwise(lambda e: (1.0 + tail(e * sqrt(0.5))) * e * 0.5, x),
+            elementwise(lambda e, o: o * (tail(e / sqrt(2)) + 1.0), x, y),
+            elementwise(lambda e: e * (tail(e * sqrt(2)) + 1.0), x),
+            elementwise(lambda e: e * (tail(e / sqrt(2)) + 2.0), x),
+        ],
+        feeds,
+        2e-6,
     )
 
 

@@ -102,7 +102,7 @@ def gelu(x: Tensor, *, approximate: str = "none") -> Tensor:
         # (1 + tanh(u)) / 2 is sigmoid(2 u), which does not cancel for large negative u.
         scale = 2 * sqrt(2 / pi)
         return elementwise(lambda e: e * unary("sigmoid", (e * e * e * 0.044715 + e) * scale), x)
-    return elementwise(lambda e: e * 0.5 * (unary("erf", e * sqrt(0.5)) + 1), x)
+    return elementwise(lambda e: e * (unary("erf", e * sqrt(0.5)) + 1) * 0.5, x)
 
 
 @operator("Shrink")

@@ -8,7 +8,7 @@ and spread. Narrow integers are read into lanes of 32 bits, and written after ro
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import isnan
+from math import isclose, isnan, sqrt
 
 from edgesite.errors import InternalError
 from edgesite.ir import Binary, Cast, Const, DType, Expr, Load, Result, Select, Unary, const, walk
@@ -279,12 +279,8 @@ class Lanes:
         match op, a, b:
             case "mul", _, Unary(op="sigmoid"):
                 return call(f, "times_sigmoid", self.vector(b.x), self.vector(a))
-            case "add", Const(value=1.0), Unary(
-                op="erf", x=Binary(op="div", a=x, b=Const(value=by))
-            ):
-                return call(f, "one_plus_erf", self.vector(x) * (1 / by))
-            case "add", Const(value=1.0), Unary(op="erf"):
-                return call(f, "one_plus_erf", self.vector(b.x))
+            case "mul", _, _ if _makes_gelu(a, b):
+                return call(f, "twice_gelu", self.vector(a))
         return None
 
     def _extremum(self, expr: Binary, a: Wasm, b: Wasm) -> Wasm:
@@ -349,6 +345,24 @@ class _InLanes(Expr):
 def in_lanes(expr: Expr) -> Expr:
     """The key under which a nest remembers the vector of an expression."""
     return _InLanes(expr.dtype, expr)
+
+
+def _makes_gelu(x: Expr, factor: Expr) -> bool:
+    """Whether a factor of x is 1 + erf(x / sqrt(2))."""
+    match factor:
+        case (
+            Binary(op="add", a=Unary(op="erf", x=inner), b=Const(value=1.0))
+            | Binary(op="add", a=Const(value=1.0), b=Unary(op="erf", x=inner))
+        ):
+            pass
+        case _:
+            return False
+    match inner:
+        case Binary(op="div", b=Const(value=by)):
+            return inner.a == x and isclose(by, sqrt(2), rel_tol=1e-6)
+        case Binary(op="mul", b=Const(value=by)):
+            return inner.a == x and isclose(by, sqrt(0.5), rel_tol=1e-6)
+    return False
 
 
 def _is_number(expr: Expr) -> bool:
