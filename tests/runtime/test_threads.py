@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.runtime.cycles import save_model
+from tests.runtime.cycles import left_in_chromium, save_model
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from playwright.sync_api import Browser
 
     from edgesite.targets.stored.choice import Weights
 
@@ -61,3 +63,12 @@ def test_nothing_is_left_of_closed_models(node: Callable[..., Any], model: Path)
     assert left["megabytes"] < 32
     assert left["threads"] <= 0
     assert left["files"] <= 0
+
+
+def test_nothing_is_left_of_closed_models_in_a_page(browser: Browser, model: Path) -> None:
+    left = left_in_chromium(browser, model, 20)
+
+    assert left.workers == 0
+    assert left.threads <= 2  # which Chromium starts for itself
+    assert left.megabytes < 32
+    assert left.heap_megabytes < 1
