@@ -288,12 +288,33 @@ def test_a_result_with_axes_of_one_more_or_less_is_written_in_place() -> None:
 @pytest.mark.parametrize(
     "view",
     [
+        lambda y: y.view([15], lambda k: [k % 3, k // 3]),
+        lambda y: y.view([15, 1], lambda k, _: [k // 5, k % 5]),
+    ],
+    ids=["transposed", "plain"],
+)
+def test_a_result_whose_axes_become_one_is_written_in_place(
+    view: Callable[[Tensor], Tensor],
+) -> None:
+    graph = graph_of(lambda x, w: view(product(x, w)), (3, 4), (4, 5))
+
+    after = fold_output_views(graph)
+
+    assert len(after.nodes) == 1
+    assert_keeps_meaning(graph, after)
+
+
+@pytest.mark.parametrize(
+    "view",
+    [
         lambda y: y.view([3, 5], lambda i, j: [2 - i, j]),
+        lambda y: y.view([15], lambda k: [k % 3, k % 5]),
+        lambda y: y.view([15], lambda k: [k % 2, k // 3]),
         lambda y: y.view([2, 5], lambda i, j: [i, j]),
         lambda y: y.expand([2, 3, 5]),
         lambda y: y.view([3, 3], lambda i, _: [i, i]),
     ],
-    ids=["reversed", "cropped", "repeated", "diagonal"],
+    ids=["reversed", "remainders", "halves", "cropped", "repeated", "diagonal"],
 )
 def test_other_views_stay_maps(view: Callable[[Tensor], Tensor]) -> None:
     graph = graph_of(lambda x, w: view(product(x, w)), (3, 4), (4, 5))

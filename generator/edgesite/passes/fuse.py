@@ -5,6 +5,7 @@ Each function says what it looks for and why the change is legal.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from edgesite.ir import (
@@ -276,15 +277,43 @@ def _store_through(view: Map, producer: Reduce) -> tuple[Expr, ...] | None:
         store = tuple(unflatten(flatten(position, load.value.shape), view.output.shape))
     else:
         sources = [simplify(axis) for axis in load.index]
-        places = [simplify(axis) for axis in axes]
-        spans = [k for k, place in enumerate(places) if isinstance(place, Axis)]
-        if any(places[k] not in sources for k in spans) or len(
-            [s for s in sources if isinstance(s, Axis)]
-        ) != len(spans):
+        places = _places(sources, load.value.shape, position, view.output.shape)
+        if places is None:
             return None
-        store = tuple(
-            position[sources.index(place)] if isinstance(place, Axis) else const(0, INDEX)
-            for place in places
-        )
+        store = places
     affine = all(isinstance(t, Axis) for place in store for t, _ in linear(place).terms)
     return tuple(map(simplify, store)) if affine else None
+
+
+def _places(
+    sources: Sequence[Expr], extents: Sequence[int], position: Sequence[Expr], shape: Sequence[int]
+) -> tuple[Expr, ...] | None:
+    """Where a view puts the element at a position, if each of its sources is a digit of an axis.
+
+    Digits, as (axis // weight) % extent, tell the axis where all of them are there.
+    """
+    places: list[Expr] = [const(0, INDEX)] * len(shape)
+    spans = [1] * len(shape)
+    digits = sorted(
+        (*_digit(source, extent), number)
+        for number, (source, extent) in enumerate(zip(sources, extents, strict=True))
+        if extent > 1
+    )
+    for axis, weight, number in digits:
+        if axis < 0 or weight != spans[axis]:
+            return None
+        places[axis] = places[axis] + position[number] * weight
+        spans[axis] *= extents[number]
+    return tuple(places) if spans == [*shape] else None
+
+
+def _digit(source: Expr, extent: int) -> tuple[int, int]:
+    """The axis and the weight of a digit that has so many values; no axis is -1."""
+    match source:
+        case Binary(op="mod", b=Const(value=modulus)) if int(modulus) == extent:
+            return _digit(source.a, extent)
+        case Binary(op="floordiv", a=Axis(number=number), b=Const(value=weight)):
+            return number, int(weight)
+        case Axis(number=number):
+            return number, 1
+    return -1, 0
