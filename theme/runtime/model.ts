@@ -286,7 +286,7 @@ async function loadHere(choice: Choice, onProgress: Progress | undefined) {
   };
 }
 
-const PRACTICE_MS = 2;
+const PRACTICE_MS = 1;
 
 /**
  * Run for a moment, because whatever runs for the first time is slow, down to this file's scripts.
@@ -294,7 +294,8 @@ const PRACTICE_MS = 2;
  * In two goes, for what an engine optimises it also has to put in place.
  */
 async function practise(model: Model, feeds: Values): Promise<void> {
-  for (let goes = 2; goes--; await pause()) {
+  for (let goes = 2; goes--;) {
+    await pause();
     const end = Date.now() + PRACTICE_MS;
     do await model.run(feeds);
     while (Date.now() < end);
