@@ -11,11 +11,14 @@ from onnx import helper
 from edgesite.compiler import optimise
 from edgesite.express import express
 from edgesite.frontend import import_model
+from edgesite.ir import DType
 from edgesite.passes.layout import choose_layouts
+from edgesite.targets.wasm import winograd_shape
 from edgesite.targets.wasm.contract import ContractKernel
 from edgesite.targets.wasm.kernels import Step
 from edgesite.targets.wasm.rounds import calls
 from edgesite.targets.wasm.schedule import make_schedule, reach
+from edgesite.targets.wasm.transforms import STRIDED
 from tests.models import Array, assert_answers_alike, model_of
 
 
@@ -169,6 +172,25 @@ def test_winograd_handles_ragged_edges(
     assert_answers_alike(model, feeds, tolerance=2e-5)
     tiles = [-(-(extent + 2 * pad - 2) // 4) for extent in size]
     assert tiles[0] * tiles[1] < 4 or "winograd4" in kernels_of(model)
+
+
+@pytest.mark.parametrize("m", [2, 4])
+@pytest.mark.parametrize("size", [(31, 33), (32, 18), (17, 15), (16, 50)])
+@pytest.mark.parametrize(("channels", "filters"), [(16, 9), (20, 33), (32, 24)])
+@pytest.mark.parametrize("pads", [(1, 1, 1, 1), (0, 0, 0, 0), (0, 0, 1, 1), (1, 0, 0, 1)])
+def test_winograd_handles_stride_two(
+    m: int, size: tuple[int, int], channels: int, filters: int, pads: tuple[int, ...],
+    rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    for name, value in {"FEWEST_PRODUCTS": 0, "MOST_WORK": 9, "PRODUCTS_PER_BYTE": 0}.items():
+        monkeypatch.setattr(winograd_shape, name, value)
+    monkeypatch.setitem(winograd_shape.BY_STRIDE, (DType.FLOAT32, 2), {m: STRIDED[m]})
+    model, feeds = conv(
+        rng, (2, channels, *size), (filters, channels, 3, 3), pads=pads, strides=[2, 2]
+    )
+
+    assert_answers_alike(model, feeds, tolerance=2e-5)
+    assert f"winograd{m}s2" in kernels_of(model)
 
 
 @pytest.mark.parametrize("size", [(4, 4), (3, 3), (4, 3), (3, 8), (2, 8)])

@@ -7,31 +7,32 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from edgesite.targets.wasm.transforms import FLOATS, WHOLE, Arithmetic
+from edgesite.targets.wasm.transforms import FLOATS, STRIDED, WHOLE, Arithmetic
 from tests.models import Array
 
-ALL = [*FLOATS.values(), *WHOLE.values()]
+ALL = [*FLOATS.values(), *STRIDED.values(), *WHOLE.values()]
 
 
 def filtered(numbers: Arithmetic, tile: Array, taps: Array) -> Array:
     """What comes out behind the last transform."""
     inputs, filters, results = (np.array(matrix) for matrix in numbers.matrices)
-    return results @ ((filters @ taps @ filters.T) * (inputs @ tile @ inputs.T)) @ results.T
+    summed = np.hstack([results[:, :count] for count in numbers.phases])
+    return summed @ ((filters @ taps @ filters.T) * (inputs @ tile @ inputs.T)) @ summed.T
 
 
-def correlated(tile: Array, taps: Array) -> Array:
+def correlated(tile: Array, taps: Array, stride: int) -> Array:
     windows = np.lib.stride_tricks.sliding_window_view(tile, taps.shape)
-    return np.einsum("yxij,ij->yx", windows, taps)
+    return np.einsum("yxij,ij->yx", windows[::stride, ::stride], taps)
 
 
 @pytest.mark.parametrize("numbers", ALL, ids=lambda n: n.name)
 def test_the_matrices_filter_exactly(numbers: Arithmetic, rng: np.random.Generator) -> None:
-    tile = rng.integers(-255, 256, (numbers.n, numbers.n)) + Fraction(0)
+    tile = rng.integers(-255, 256, (numbers.span, numbers.span)) + Fraction(0)
     taps = rng.integers(-128, 128, (3, 3)) + Fraction(0)
 
     came_out = filtered(numbers, tile, taps)
 
-    assert (came_out == numbers.multiple * correlated(tile, taps)).all()
+    assert (came_out == numbers.multiple * correlated(tile, taps, numbers.stride)).all()
 
 
 @pytest.mark.parametrize("numbers", WHOLE.values(), ids=lambda n: n.name)

@@ -117,7 +117,8 @@ def _uses(schedule: Schedule) -> Iterator[tuple[int, Value, Use]]:
         match step:
             case Step(kernel=InputKernel() as kernel):
                 y, x, m = kernel.row_step, kernel.column_step, kernel.arithmetic.m
-                rows = ((kernel.rows * m, y), (kernel.columns * m, x))
+                stride = kernel.arithmetic.stride
+                rows = ((kernel.rows * m, y * stride), (kernel.columns * m, x * stride))
                 inner = ((3, y), (3, x), (kernel.channels, BYTES))
                 start = places[step.reads[0]] + step.offsets[0]
                 tiles[step.writes[0]] = number, Use(0, start, (), rows, inner)

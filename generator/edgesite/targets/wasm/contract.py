@@ -100,6 +100,9 @@ class ContractKernel:
     """Bytes between the panels of one round of the innermost outer loop and the next."""
     ahead: bool = False
     """Whether panels are fetched before they are used."""
+    shorter: tuple[tuple[int, int], ...] = ()
+    """Outer and inner loops, by their numbers: in the last round of the one the other, which is
+    not the innermost, has a round less, and the panels are that much shorter."""
 
     @property
     def name(self) -> str:
@@ -120,7 +123,8 @@ class ContractKernel:
 
     def emit(self, scalars: Scalars, pointers: tuple[Wasm, ...], *, relaxed: bool) -> None:
         """Write the loops; pointers: left, right, the epilogue's reads, result."""
-        _Emission(self, scalars, relaxed).everything(pointers)
+        rounds = tuple(loop.extent for loop in self.inner)
+        _Emission(self, scalars, relaxed, rounds).everything(pointers)
 
 
 def steps(
@@ -279,6 +283,8 @@ class _Emission:
     kernel: ContractKernel
     scalars: Scalars
     relaxed: bool
+    rounds: tuple[int | Wasm, ...]
+    """Of the inner loops."""
 
     @property
     def f(self) -> Function:
@@ -290,18 +296,24 @@ class _Emission:
         kernel, f = self.kernel, self.f
         left, right, *reads, result = pointers
         at = begun(f, (left, result, *reads), kernel.starts)
-        depth = prod(loop.extent for loop in kernel.inner)
-        panel_bytes = depth * kernel.panel * BYTES
-        round_bytes = -(-kernel.columns.extent // kernel.panel) * panel_bytes + kernel.gap
+        panels = -(-kernel.columns.extent // kernel.panel)
+        here = f.local(I32, right) if kernel.outer else right
+        positions: list[Wasm] = []
         with ExitStack() as stack:
-            for number, loop in enumerate(kernel.outer):
-                position = stack.enter_context(f.loop(0, loop.extent))
-                rounds = prod(inside.extent for inside in kernel.outer[number + 1 :])
-                at = moved(f, at, loop, position)
-                right = f.let(right + position * (round_bytes * rounds))
-            self._panels(at, right, panel_bytes)
+            for loop in kernel.outer:
+                positions.append(stack.enter_context(f.loop(0, loop.extent)))
+                at = moved(f, at, loop, positions[-1])
+            rounds = list(self.rounds)
+            for outer, inner in kernel.shorter:
+                is_last = positions[outer] == kernel.outer[outer].extent - 1
+                rounds[inner] = f.let(rounds[inner] - is_last)
+            size = prod(rounds, start=kernel.panel * BYTES)
+            panel_bytes = size if isinstance(size, int) else f.let(size)
+            replace(self, rounds=tuple(rounds))._panels(at, here, panel_bytes)
+            if isinstance(here, Local):
+                f.assign(here, here + (panel_bytes * panels + kernel.gap))
 
-    def _panels(self, at: list[Wasm], right: Wasm, panel_bytes: int) -> None:
+    def _panels(self, at: list[Wasm], right: Wasm, panel_bytes: int | Wasm) -> None:
         """The whole panels, and the narrower one that may be left."""
         kernel, f = self.kernel, self.f
         whole, rest = divmod(kernel.columns.extent, kernel.panel)
@@ -309,12 +321,12 @@ class _Emission:
             with f.loop(0, whole) as number:
                 column = f.let(number * kernel.panel)
                 panel = f.let(right + number * panel_bytes)
-                if kernel.ahead:
+                if kernel.ahead and isinstance(panel_bytes, int):
                     self._fetch(number, panel, whole, panel_bytes)
                 self._rows(moved(f, at, kernel.columns, column), panel, kernel.panel)
         if rest:
             behind = f.const(I32, whole * kernel.panel)
-            panel = f.let(right + whole * panel_bytes)
+            panel = f.let(right + panel_bytes * whole)
             self._rows(moved(f, at, kernel.columns, behind), panel, rest)
 
     def _fetch(self, number: Wasm, panel: Wasm, panels: int, panel_bytes: int) -> None:
@@ -405,8 +417,8 @@ class _Emission:
         right = f.local(I32, panel)
         *around, last = kernel.inner or (Loop(1, (0,), ()),)
         with ExitStack() as stack:
-            for loop in around:
-                position = stack.enter_context(f.loop(0, loop.extent))
+            for loop, rounds in zip(around, self.rounds, strict=False):
+                position = stack.enter_context(f.loop(0, rounds))
                 left = f.let(left + position * loop.steps[0])
             cursor = f.local(I32, left)
             with f.repeat(last.extent):

@@ -36,6 +36,7 @@ from edgesite.targets.wasm.lanes import LANES
 from edgesite.targets.wasm.loops import points
 from edgesite.targets.wasm.scalars import FUNCTIONS
 from edgesite.targets.wasm.tiles import BYTES, Loop
+from edgesite.targets.wasm.transforms import TAPS
 from edgesite.targets.wasm.winograd_kernels import FilterKernel, InputKernel, OutputKernel
 
 FEWEST_OPERATIONS = 500_000
@@ -89,9 +90,9 @@ def operations(step: Step) -> float:
             taps = len(k.lines) * k.taps.extent
             return taps * prod(loop.extent for loop in (*k.outer, k.lanes, *k.rows))
         case FilterKernel() as k:
-            return TRANSFORM_OPERATIONS * k.arithmetic.n**2 * k.channels * k.panels * PANEL
+            return TRANSFORM_OPERATIONS * k.arithmetic.span**2 * k.channels * k.panels * PANEL
         case InputKernel() as k:
-            return TRANSFORM_OPERATIONS * k.arithmetic.n**2 * k.rows * k.columns * k.channels
+            return TRANSFORM_OPERATIONS * k.arithmetic.span**2 * k.rows * k.columns * k.channels
         case OutputKernel() as k:
             return 3 * TRANSFORM_OPERATIONS * k.height * k.width * k.column.extent
         case LoopKernel(node=node):
@@ -203,8 +204,11 @@ def _contraction(
     def order(right: int, steps: Sequence[int]) -> tuple[int, ...]:
         return _pointers(right, scratch)(steps)
 
+    rows = _rows(kernel, partial(order, 0))
+    if isinstance(kernel, ContractKernel) and kernel.shorter:
+        return rows  # the rounds of the right operand are of several lengths
     sides = order(panel_bytes, [panel * step for step in columns.steps])
-    made = [Cut(columns.extent, panel, sides, narrower), *_rows(kernel, partial(order, 0))]
+    made = [Cut(columns.extent, panel, sides, narrower), *rows]
     if kernel.outer:
         first, *inside = kernel.outer
         steps = order(round_bytes * prod(loop.extent for loop in inside), first.steps)
@@ -218,16 +222,14 @@ def _fewer(kernel: ContractKernel | Int8Kernel, extent: int) -> Kernel:
 
 def _transform(kernel: FilterKernel | InputKernel | OutputKernel) -> Cut:
     """Winograd's transforms: panels of filters, rows of tiles."""
-    m, item = kernel.arithmetic.m, kernel.arithmetic.item_bytes
+    numbers = kernel.arithmetic
+    m, item = numbers.m, numbers.item_bytes
     match kernel:
         case FilterKernel():
-            tap = kernel.channels * PANEL * item
-            given = tap if kernel.arithmetic.lanes.is_float else tap // 2
-            return Cut(
-                kernel.panels, 1, (9 * given, tap), lambda panels: replace(kernel, panels=panels)
-            )
+            steps = (TAPS**2 * kernel.given, *(phases * kernel.size for phases in kernel.phases))
+            return Cut(kernel.panels, 1, steps, lambda panels: replace(kernel, panels=panels))
         case InputKernel():
-            steps = (m * kernel.row_step, kernel.columns * kernel.channels * item)
+            steps = (m * numbers.stride * kernel.row_step, kernel.columns * kernel.channels * item)
             return Cut(kernel.rows, 1, steps, lambda rows: replace(kernel, rows=rows))
         case OutputKernel():
             vectors = -(-kernel.column.extent // LANES) * -(-kernel.width // m)

@@ -176,15 +176,7 @@ class Plan:
             if self.product.extents[axis] > 1
         ]
         single.sort(key=lambda loop: (-abs(loop.steps[access]), loop.axes))
-        merged = single[:1]
-        for first, second in pairwise(single):
-            if all(a == b * second.extent for a, b in zip(first.steps, second.steps, strict=True)):
-                before = merged.pop()
-                axes_of_both = before.axes + second.axes
-                merged.append(Loop(before.extent * second.extent, second.steps, axes_of_both))
-            else:
-                merged.append(second)
-        return merged
+        return merged(single)
 
     def epilogue(self, lanes: Loop) -> Epilogue | None:
         """The epilogue with lanes along a loop, or None if a read does not follow it evenly."""
@@ -197,6 +189,19 @@ class Plan:
         bias, rest = _bias(self.finish, lanes.axes)
         finish = transform(rest, lambda e: names.get(e) if isinstance(e, Load) else None)
         return Epilogue(finish, None if bias is None else names[bias], tuple(names.values()))
+
+
+def merged(loops: Sequence[Loop]) -> list[Loop]:
+    """The same loops, nested in this order, with those made one that run on from one another."""
+    made = list(loops[:1])
+    for first, second in pairwise(loops):
+        if all(a == b * second.extent for a, b in zip(first.steps, second.steps, strict=True)):
+            before = made.pop()
+            axes_of_both = before.axes + second.axes
+            made.append(Loop(before.extent * second.extent, second.steps, axes_of_both))
+        else:
+            made.append(second)
+    return made
 
 
 def _anonymous(number: int, *, follows: bool) -> Load:

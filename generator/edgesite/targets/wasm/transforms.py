@@ -23,24 +23,29 @@ from edgesite.wasm import Value as Wasm
 Row = tuple[Fraction, ...]
 Matrix = tuple[Row, ...]
 
+TAPS = 3
+"""Of a filter, along each axis."""
 
-def cook_toom(points: Sequence[Fraction], m: int) -> tuple[Matrix, Matrix, Matrix]:
-    """The transforms of inputs (n x n), filters (n x 3) and results (m x n).
 
-    Beside 0 and infinity they are of each of the points with both signs.
+def cook_toom(points: Sequence[Fraction], m: int, taps: int) -> tuple[Matrix, Matrix, Matrix]:
+    """The transforms of inputs (n x n), filters (n x taps) and results (m x n).
+
+    There are n = m + taps - 1 points; where one is missing, infinity is the last.
     """
-    finite = [Fraction(0)]
-    for point in points:
-        finite += [point, -point]
-    back = [[point**power for point in finite] + [Fraction(power == m - 1)] for power in range(m)]
+    infinite = len(points) == m + taps - 2
+    back = [
+        [point**power for point in points] + [Fraction(power == m - 1)] * infinite
+        for power in range(m)
+    ]
     filters, inputs = [], []
-    for k, point in enumerate(finite):
-        others = [other for j, other in enumerate(finite) if j != k]
+    for k, point in enumerate(points):
+        others = [other for j, other in enumerate(points) if j != k]
         scale = prod((point - other for other in others), start=Fraction(1))
-        filters.append([point**power / scale for power in range(3)])
-        inputs.append([*_with_roots(others), Fraction(0)])
-    filters.append([Fraction(0), Fraction(0), Fraction(1)])
-    inputs.append(_with_roots(finite))
+        filters.append([point**power / scale for power in range(taps)])
+        inputs.append([*_with_roots(others), *[Fraction(0)] * infinite])
+    if infinite:
+        filters.append([Fraction(power == taps - 1) for power in range(taps)])
+        inputs.append(_with_roots(points))
     return _matrix(inputs), _matrix(filters), _matrix(back)
 
 
@@ -64,20 +69,43 @@ class Arithmetic:
 
     m: int
     points: tuple[Fraction, ...]
+    """All but infinity, which is always one of them."""
     lanes: Type
     """Of inputs and filters, transformed ones too."""
     sums: Type
     """Of their products and the results."""
+    stride: int = 1
 
     @property
     def name(self) -> str:
         """What its kernels are called in listings."""
-        return f"winograd{self.m}" if self.lanes.is_float else f"winograd{self.m}int8"
+        stride = f"s{self.stride}" if self.stride > 1 else ""
+        return f"winograd{self.m}{stride}" if self.lanes.is_float else f"winograd{self.m}int8"
+
+    @property
+    def span(self) -> int:
+        """Inputs of a tile along an axis, and as many products."""
+        return self.stride * self.m + TAPS - self.stride
 
     @property
     def n(self) -> int:
-        """The size of an input tile."""
-        return self.m + 2
+        """Points along an axis."""
+        return len(self.points) + 1
+
+    @cached_property
+    def phases(self) -> tuple[int, ...]:
+        """At how many points each phase has products: the last has fewer taps, and so fewer."""
+        return tuple(self.m + len(range(k, TAPS, self.stride)) - 1 for k in range(self.stride))
+
+    def phases_at(self, point: int) -> int:
+        """How many phases have products at a point along an axis; they are summed there."""
+        return sum(point < count for count in self.phases)
+
+    @cached_property
+    def summed(self) -> tuple[int, ...]:
+        """The same for the points of a square, row by row."""
+        along = [self.phases_at(point) for point in range(self.n)]
+        return tuple(y * x for y in along for x in along)
 
     @property
     def item_bytes(self) -> int:
@@ -87,7 +115,7 @@ class Arithmetic:
     @cached_property
     def matrices(self) -> tuple[Matrix, Matrix, Matrix]:
         """The transforms of inputs, filters and results, the latter two together `multiple`."""
-        inputs, filters, results = cook_toom(self.points, self.m)
+        inputs, filters, results = self._fractions
         if self.lanes.is_float:
             return inputs, filters, results
         # What a row is short of is made good behind the products if a shift can do it, and in
@@ -105,9 +133,20 @@ class Arithmetic:
         return inputs, _matrix(scaled), _matrix(back)
 
     @cached_property
+    def _fractions(self) -> tuple[Matrix, Matrix, Matrix]:
+        """The transforms of inputs, filters and results: of inputs and filters phase by phase."""
+        inputs, filters = [], []
+        for k, count in enumerate(self.phases):
+            own_inputs, own_filters, _ = cook_toom(self.points[:count], self.m, count - self.m + 1)
+            inputs += [_spread(row, k, self.stride, self.span) for row in own_inputs]
+            filters += [_spread(row, k, self.stride, TAPS) for row in own_filters]
+        _, _, results = cook_toom(self.points, self.m, self.n - self.m + 1)
+        return _matrix(inputs), _matrix(filters), results
+
+    @cached_property
     def _whole(self) -> int:
         """The factor along one axis that leaves no fractions in the filters' matrix."""
-        _, filters, _ = cook_toom(self.points, self.m)
+        _, filters, _ = self._fractions
         return lcm(*map(_denominator, filters))
 
     @property
@@ -137,6 +176,13 @@ class Arithmetic:
         return value >> (self.headroom.bit_length() - 1) if self.headroom > 1 else value
 
 
+def _spread(row: Row, first: int, step: int, size: int) -> Row:
+    """The entries of a row, so far from one another, with zeros between."""
+    entries = [Fraction(0)] * size
+    entries[first::step] = row
+    return tuple(entries)
+
+
 def _denominator(row: Row) -> int:
     return lcm(*(entry.denominator for entry in row))
 
@@ -146,13 +192,24 @@ def _growth(matrix: Matrix) -> int:
     return int(max(sum(map(abs, row)) for row in matrix)) ** 2
 
 
+def _both(*points: Fraction) -> tuple[Fraction, ...]:
+    """Each with both signs."""
+    return tuple(signed for point in points for signed in (point, -point))
+
+
+ZERO, ONE, TWO = Fraction(0), Fraction(1), Fraction(2)
+
 FLOATS = {
-    4: Arithmetic(4, (Fraction(11, 16), Fraction(3, 2)), F32X4, F32X4),
-    2: Arithmetic(2, (Fraction(1),), F32X4, F32X4),
+    4: Arithmetic(4, (ZERO, *_both(Fraction(11, 16), Fraction(3, 2))), F32X4, F32X4),
+    2: Arithmetic(2, (ZERO, *_both(ONE)), F32X4, F32X4),
+}
+STRIDED = {
+    4: Arithmetic(4, _both(Fraction(1, 2), Fraction(4, 3)), F32X4, F32X4, stride=2),
+    2: Arithmetic(2, _both(ONE), F32X4, F32X4, stride=2),
 }
 WHOLE = {
-    4: Arithmetic(4, (Fraction(1), Fraction(2)), I16X8, I32X4),
-    2: Arithmetic(2, (Fraction(1),), I16X8, I32X4),
+    4: Arithmetic(4, (ZERO, *_both(ONE, TWO)), I16X8, I32X4),
+    2: Arithmetic(2, (ZERO, *_both(ONE)), I16X8, I32X4),
 }
 
 

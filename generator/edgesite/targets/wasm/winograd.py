@@ -1,4 +1,4 @@
-"""Winograd's minimal filtering for 3x3 convolutions of stride 1.
+"""Winograd's minimal filtering for 3x3 convolutions of stride 1 and 2.
 
 A tile of m x m results is computed from n x n inputs, n = m + 2, with n * n products for
 each pair of channels instead of 9 * m * m: a quarter of them for m = 4, 4/9 for m = 2.
@@ -10,6 +10,10 @@ the Cook-Toom construction; points after Barabasz et al., 2020, measured in KERN
 Three kernels in turn work through an image, a few rows of tiles at a time so that what lies
 between them stays in the cache. The filters are transformed once, when the model is loaded.
 
+At stride 2 even and odd taps are filters of two taps and of one, for inputs that are even and
+odd. Both have products at the same points, but for infinity, so these are summed there and
+transformed back together: (2m + 1)^2 products instead of 9 * m * m, 9/16 of them for m = 4.
+
 Quantised convolutions go the same way in whole numbers, exactly: see `transforms`.
 """
 
@@ -17,6 +21,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import accumulate
 from itertools import product as every
 
 import numpy as np
@@ -36,8 +42,9 @@ from edgesite.targets.wasm.tiles import (
     along,
     epilogue_fits,
     even_tiles,
+    merged,
 )
-from edgesite.targets.wasm.transforms import WHOLE
+from edgesite.targets.wasm.transforms import TAPS, WHOLE
 from edgesite.targets.wasm.whole import Finish, finish_of, is_quantised
 from edgesite.targets.wasm.winograd_kernels import (
     LINE_BYTES,
@@ -138,14 +145,15 @@ class _Steps:
         """The calls, block after block."""
         shape, numbers = self.shape, self.shape.arithmetic
         plain = self._filters(constants)
-        size = shape.channels * shape.panels // shape.parts * PANEL
         blocks = list(self._blocks())
         most = max(block.tiles for block in blocks)
+        inputs = shape.planes * _plane_bytes(most * shape.channels, numbers.lanes)
+        products = numbers.n**2 * _plane_bytes(most * shape.products, numbers.sums)
         rooms = Rooms(
             plain,
-            self._value("spectrum", size, numbers.lanes),
-            self._value("tiles", most * shape.channels, numbers.lanes),
-            self._value("products", most * shape.products, numbers.sums),
+            self._room("spectrum", self._planes[-1], numbers.lanes),
+            self._room("tiles", inputs, numbers.lanes),
+            self._room("products", products, numbers.sums),
             Value(f"{self.node.output.name}.part", (), DType.INT64),
         )
         for value in (plain, rooms.spectrum, rooms.tiles, rooms.products, rooms.part):
@@ -172,18 +180,24 @@ class _Steps:
             made[0] = replace(first, macs=self.product.macs, effort=effort, origin=self.node.origin)
         return made if shape.parts > 1 else [self._spectrum(rooms.filters, rooms), *made]
 
-    def _value(self, role: str, size: int, lanes: Type) -> Value:
-        """Room for so many numbers in every plane."""
+    def _room(self, role: str, size_bytes: int, lanes: Type) -> Value:
+        """Room for numbers of a type."""
         dtype = _STORED[lanes]
-        whole = self.shape.planes * _plane_bytes(size, lanes) // dtype.size_bytes
-        return Value(f"{self.node.output.name}.{role}", (whole,), dtype)
+        return Value(f"{self.node.output.name}.{role}", (size_bytes // dtype.size_bytes,), dtype)
+
+    @cached_property
+    def _planes(self) -> tuple[int, ...]:
+        """Where each plane of a part of the transformed filters begins, and where the last ends."""
+        shape, numbers = self.shape, self.shape.arithmetic
+        size = shape.channels * shape.panels // shape.parts * PANEL
+        sizes = (_plane_bytes(phases * size, numbers.lanes) for phases in numbers.summed)
+        return tuple(accumulate(sizes, initial=0))
 
     def _blocks(self) -> Iterator[Block]:
         """The tiles that are worked on together: whole rows of them, or parts of one row."""
         shape = self.shape
-        tile_bytes = shape.planes * (
-            shape.channels * shape.arithmetic.item_bytes + shape.products * BYTES
-        )
+        inputs = shape.planes * shape.channels * shape.arithmetic.item_bytes
+        tile_bytes = inputs + shape.arithmetic.n**2 * shape.products * BYTES
         fewest = 6
         if shape.filter_bytes > NEAR_BYTES:
             fewest = ENOUGH_TILES
@@ -202,7 +216,7 @@ class _Steps:
         rest = shape.panels * PANEL - shape.filters
         filled = np.pad(view, [(0, rest), (0, 0), (0, 0), (0, 0)]) if rest else view
         together = 1 if shape.arithmetic.lanes.is_float else GROUP
-        split = filled.reshape(shape.panels, PANEL, 9, shape.channels // together, together)
+        split = filled.reshape(shape.panels, PANEL, TAPS**2, shape.channels // together, together)
         array = np.ascontiguousarray(np.moveaxis(split, 1, -2))
         value = Value(f"{self.node.output.name}.filters", array.shape, DType.of(array.dtype))
         constants[value] = array
@@ -210,11 +224,10 @@ class _Steps:
 
     def _spectrum(self, filters: Value, rooms: Rooms) -> Step:
         """The transform of the filters, or of a part of them."""
-        shape = self.shape
+        shape, numbers = self.shape, self.shape.arithmetic
         panels = shape.panels // shape.parts
-        plane = _plane_bytes(shape.channels * panels * PANEL, shape.arithmetic.lanes)
-        kernel = FilterKernel(shape.arithmetic, shape.channels, panels, plane)
-        return Step(kernel, (filters,), (rooms.spectrum,))
+        kernel = FilterKernel(numbers, shape.channels, panels, self._planes[:-1])
+        return Step(kernel, (filters,), (rooms.spectrum,) * len(kernel.phases))
 
     def _block(self, block: Block, bases: list[int], rooms: Rooms) -> list[AnyStep]:
         """Transform tiles, multiply, transform back."""
@@ -232,7 +245,7 @@ class _Steps:
         ]
         forward = InputKernel(
             numbers, block.rows, block.columns, shape.channels,
-            self.y.steps[0], self.x.steps[0], plane[0],
+            self.y.steps[0] // numbers.stride, self.x.steps[0] // numbers.stride, plane[0],
         )  # fmt: skip
         high = min(block.rows * shape.m, shape.height - row)
         wide = min(block.columns * shape.m, shape.width - column)
@@ -274,22 +287,37 @@ class _Steps:
         return Rounds(steps, parts, rooms.part, None, (), (), rows, (written,), apart=True)
 
     def _multiply(self, block: Block, plane: tuple[int, int]) -> ContractKernel | Int8Kernel:
-        """A matrix product per plane."""
-        shape, size = self.shape, self.shape.arithmetic.item_bytes
-        planes = Loop(shape.planes, plane, ())
+        """A matrix product per plane, which sums over the phases that there are at its point.
+
+        The last point has a phase less along its axis.
+        """
+        shape, numbers = self.shape, self.shape.arithmetic
+        size, starts = numbers.item_bytes, (0, 0)
         columns = Loop(shape.products, (0, BYTES), ())
         rows = Loop(block.tiles, (shape.channels * size, shape.products * BYTES), ())
-        starts = (0, 0)
+        down = numbers.span * plane[0], numbers.n * plane[1]
+        points = Loop(numbers.n, down, ()), Loop(numbers.n, plane, ())
         if isinstance(self.epilogue, Finish):
             plain = Finish(Result(DType.INT32), None, ())
+            planes = tuple(merged(points))
             return Int8Kernel(
-                (planes,), columns, (rows,), (), shape.channels, starts, plain, LINE_BYTES
+                planes, columns, (rows,), (), shape.channels, starts, plain, LINE_BYTES
             )
         inner = Loop(shape.channels, (size, 0), ())
         bare = Epilogue(Result(DType.FLOAT32), None, ())
-        return ContractKernel(
-            (planes,), columns, (rows,), (inner,), starts, bare, PANEL, LINE_BYTES
+        if numbers.stride == 1:
+            planes = tuple(merged(points))
+            return ContractKernel(
+                planes, columns, (rows,), (inner,), starts, bare, PANEL, LINE_BYTES
+            )
+        phases = (
+            Loop(numbers.stride, (numbers.n * down[0], 0), ()),
+            Loop(numbers.stride, (numbers.n * plane[0], 0), ()),
         )
+        return ContractKernel(
+            points, columns, (rows,), (*phases, inner), starts, bare, PANEL, LINE_BYTES,
+            shorter=((0, 0), (1, 1)),
+        )  # fmt: skip
 
 
 def _row(whole: Value, size_bytes: int, number: int = 0) -> Row:

@@ -9,12 +9,13 @@ once.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import product
 
 from edgesite.targets.wasm.contract import PANEL
 from edgesite.targets.wasm.lanes import LANES
 from edgesite.targets.wasm.scalars import Scalars
 from edgesite.targets.wasm.tiles import VECTOR_BYTES, Epilogue, Loop, moved
-from edgesite.targets.wasm.transforms import Arithmetic, transformed, transformed_square
+from edgesite.targets.wasm.transforms import TAPS, Arithmetic, transformed, transformed_square
 from edgesite.targets.wasm.whole import Finish
 from edgesite.wasm import I32, Function, Local
 from edgesite.wasm import Value as Wasm
@@ -25,16 +26,18 @@ LINE_BYTES = 64
 
 @dataclass(frozen=True)
 class FilterKernel:
-    """Transforms filters: [panel][tap][channel][8] to [plane][panel][channel][8].
+    """Transforms filters: [panel][tap][channel][8] to [plane][panel][phase][channel][8].
 
-    Whole ones come as bytes, with channels in pairs: [channel / 2][8][2].
+    Planes have as many phases as are summed there; it is given a pointer for each number of
+    phases, to where the planes begin. Whole ones come as bytes, with channels in pairs:
+    [channel / 2][8][2].
     """
 
     arithmetic: Arithmetic
     channels: int
     panels: int
-    plane: int
-    """Bytes from one plane to the next."""
+    planes: tuple[int, ...]
+    """Where each plane begins, in bytes."""
 
     @property
     def name(self) -> str:
@@ -45,23 +48,50 @@ class FilterKernel:
         """Write the loops; pointers: filters, their transforms."""
         f = scalars.f
         f.keep_constants()
-        source, target = pointers
+        source, *targets = pointers
         _, matrix, _ = self.arithmetic.matrices
-        size = self.channels * PANEL * self.arithmetic.item_bytes
-        given = size if self.arithmetic.lanes.is_float else size // 2
+        size, given = self.size, self.given
         with f.loop(0, self.panels) as panel:
-            here = f.local(I32, source + panel * (9 * given))
-            to_panel = f.let(target + panel * size)
+            here = f.local(I32, source + panel * (TAPS**2 * given))
+            to_panel = {
+                phases: f.let(target + panel * (phases * size))
+                for phases, target in zip(self.phases, targets, strict=True)
+            }
             with f.loop(0, size, step=VECTOR_BYTES) as at:
                 columns = [
-                    [f.let(self._load(f, here, (3 * y + x) * given)) for y in range(3)]
-                    for x in range(3)
+                    [f.let(self._load(f, here, (TAPS * y + x) * given)) for y in range(TAPS)]
+                    for x in range(TAPS)
                 ]
-                there = f.let(to_panel + at)
+                there = {phases: f.let(target + at) for phases, target in to_panel.items()}
                 squares = transformed_square(scalars, matrix, columns, relaxed=relaxed)
-                for number, value in enumerate(squares):
-                    f.store(there, value, number * self.plane)
+                places = product(range(self.arithmetic.span), repeat=2)
+                for (row, column), value in zip(places, squares, strict=True):
+                    phases, offset = self._place(row, column)
+                    f.store(there[phases], value, offset)
                 f.assign(here, here + VECTOR_BYTES * given // size)
+
+    def _place(self, row: int, column: int) -> tuple[int, int]:
+        """How many phases the plane of a transformed tap has, and where in it that is."""
+        numbers = self.arithmetic
+        (phase_y, y), (phase_x, x) = divmod(row, numbers.n), divmod(column, numbers.n)
+        aside = numbers.phases_at(x)
+        phase = phase_y * aside + phase_x
+        return numbers.phases_at(y) * aside, self.planes[y * numbers.n + x] + phase * self.size
+
+    @property
+    def phases(self) -> tuple[int, ...]:
+        """The numbers of phases that planes have."""
+        return tuple(sorted(set(self.arithmetic.summed)))
+
+    @property
+    def size(self) -> int:
+        """Bytes of a panel of a transformed tap."""
+        return self.channels * PANEL * self.arithmetic.item_bytes
+
+    @property
+    def given(self) -> int:
+        """Bytes of a panel of a tap."""
+        return self.size if self.arithmetic.lanes.is_float else self.size // 2
 
     def _load(self, f: Function, address: Local, offset: int) -> Wasm:
         lanes = self.arithmetic.lanes
@@ -71,7 +101,7 @@ class FilterKernel:
 
 @dataclass(frozen=True)
 class InputKernel:
-    """Transforms tiles of the input: to [plane][tile][channel]."""
+    """Transforms tiles of the input: to [plane][tile][channel], phases in planes of their own."""
 
     arithmetic: Arithmetic
     rows: int
@@ -91,7 +121,8 @@ class InputKernel:
         f = scalars.f
         f.keep_constants()
         source, target = pointers
-        m, size = self.arithmetic.m, self.channels * self.arithmetic.item_bytes
+        size = self.channels * self.arithmetic.item_bytes
+        m = self.arithmetic.m * self.arithmetic.stride
         there = f.local(I32, target)
         with f.loop(0, self.rows) as row:
             line = f.let(source + row * (m * self.row_step))
@@ -103,21 +134,21 @@ class InputKernel:
 
     def _tile(self, scalars: Scalars, here: Wasm, there: Wasm, *, relaxed: bool) -> None:
         """Columns into the planes, then the rows of these where they are."""
-        f, n, lanes = scalars.f, self.arithmetic.n, self.arithmetic.lanes
+        f, span, lanes = scalars.f, self.arithmetic.span, self.arithmetic.lanes
         matrix, _, _ = self.arithmetic.matrices
         source, target = f.local(I32, here), f.local(I32, there)
-        with f.repeat(n):
-            column = [f.let(f.load(lanes, source, y * self.row_step)) for y in range(n)]
+        with f.repeat(span):
+            column = [f.let(f.load(lanes, source, y * self.row_step)) for y in range(span)]
             for y, value in enumerate(transformed(scalars, matrix, column, relaxed=relaxed)):
-                f.store(target, value, y * n * self.plane)
+                f.store(target, value, y * span * self.plane)
             f.assign(source, source + self.column_step)
             f.assign(target, target + self.plane)
         f.assign(target, there)
-        with f.repeat(n):
-            row = [f.let(f.load(lanes, target, x * self.plane)) for x in range(n)]
+        with f.repeat(span):
+            row = [f.let(f.load(lanes, target, x * self.plane)) for x in range(span)]
             for x, value in enumerate(transformed(scalars, matrix, row, relaxed=relaxed)):
                 f.store(target, value, x * self.plane)
-            f.assign(target, target + n * self.plane)
+            f.assign(target, target + span * self.plane)
 
 
 @dataclass(frozen=True)

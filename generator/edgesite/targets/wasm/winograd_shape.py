@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from edgesite.ir import Axis, DType, linear
 from edgesite.ir.contraction import Contraction, overhang
 from edgesite.targets.wasm.contract import PANEL
 from edgesite.targets.wasm.lanes import LANES
-from edgesite.targets.wasm.transforms import FLOATS, WHOLE, Arithmetic
+from edgesite.targets.wasm.transforms import FLOATS, STRIDED, TAPS, WHOLE, Arithmetic
 
 FEWEST_CHANNELS, FEWEST_FILTERS = 16, 8
 """With fewer the transforms cost more than the products save."""
@@ -20,16 +21,26 @@ LARGEST_FILTERS = 4 * 1024 * 1024
 """Bytes of transformed filters that are kept. Beyond they are made anew in every run, a part at a
 time, which takes less time than to fetch them from far away, or m = 2 needs less than half."""
 
+FEWEST_PRODUCTS = 4_000_000
+"""Of a convolution of stride 2: 0.15 ms, of which a fourth can be saved for 5 KB of code."""
+
+MOST_WORK = 0.9
+"""Of that of the definition, at stride 2: the transforms come on top."""
+
+PRODUCTS_PER_BYTE = 3
+"""How many take as long as to fetch a byte of transformed filters."""
+
 PART_BYTES = 512 * 1024
 """Of a part of the filters: they stay in the cache until they are used."""
 
 
-_CHOICES = {DType.FLOAT32: FLOATS, DType.INT16: WHOLE}
+BY_STRIDE = {(DType.FLOAT32, 1): FLOATS, (DType.FLOAT32, 2): STRIDED, (DType.INT16, 1): WHOLE}
+"""By what is multiplied and the stride."""
 
 
 @dataclass(frozen=True)
 class Shape:
-    """A 3x3 convolution of stride 1, by the axes of its contraction."""
+    """A 3x3 convolution of stride 1 or 2, by the axes of its contraction."""
 
     arithmetic: Arithmetic
     y: int
@@ -52,7 +63,7 @@ class Shape:
     @property
     def planes(self) -> int:
         """Products for each pair of channels in a tile."""
-        return self.arithmetic.n**2
+        return self.arithmetic.span**2
 
     @property
     def filter_bytes(self) -> int:
@@ -97,40 +108,69 @@ class Shape:
 def shape_of(product: Contraction) -> Shape | None:
     """The convolution that a contraction is, or None where Winograd's way does not pay."""
     extents = product.extents
-    choice = _CHOICES.get(product.left.dtype)
-    if choice is None or product.batch or len(product.columns) != 1:
+    if product.batch or len(product.columns) != 1:
         return None
-    windows, single = [], []
+    windows: list[list[tuple[int, int]]] = []
+    single: list[int] = []
     for position in product.left.index:
-        terms = linear(position).terms
-        numbers = [t.number for t, _ in terms if isinstance(t, Axis)]
-        if any(coefficient != 1 for _, coefficient in terms):
-            return None
-        if len(numbers) == 2:
-            windows.append(tuple(sorted(numbers)))
-        elif len(numbers) == 1:
-            single.append(numbers[0])
+        terms = {t.number: c for t, c in linear(position).terms if isinstance(t, Axis)}
+        if len(terms) == 2:
+            windows.append(sorted(terms.items()))
+        elif len(terms) == 1:
+            single += terms
+            if set(terms.values()) != {1}:
+                return None
     inner = set(product.inner)
     channels = [axis for axis in single if axis in inner and extents[axis] > 1]
     if len(windows) != 2 or len(channels) != 1:
         return None
-    (y, tap_y), (x, tap_x) = windows
-    if not {tap_y, tap_x} <= inner or {y, x} & inner or extents[tap_y] != 3 or extents[tap_x] != 3:
+    ((y, stride), (tap_y, one)), ((x, stride_x), (tap_x, one_x)) = windows
+    choice = BY_STRIDE.get((product.left.dtype, stride))
+    if choice is None or stride_x != stride or (one, one_x) != (1, 1):
+        return None
+    if not {tap_y, tap_x} <= inner or {y, x} & inner:
+        return None
+    if extents[tap_y] != TAPS or extents[tap_x] != TAPS:
         return None
     if {axis for axis in inner if extents[axis] > 1} != {tap_y, tap_x, channels[0]}:
         return None
     image = tuple(axis for axis in product.rows if axis not in (y, x))
     shape = Shape(
-        choice[4], y, x, image, channels[0], tap_y, tap_x, extents[y], extents[x],
+        next(iter(choice.values())), y, x, image, channels[0], tap_y, tap_x, extents[y], extents[x],
         extents[channels[0]], extents[product.columns[0]],
     )  # fmt: skip
     if shape.channels < FEWEST_CHANNELS or shape.filters < FEWEST_FILTERS:
         return None
     if shape.channels % shape.arithmetic.lanes.lanes:
         return None
-    if shape.tiles < FEWEST_TILES or (shape.filter_bytes > LARGEST_FILTERS and shape.parts == 1):
-        shape = replace(shape, arithmetic=choice[2])
-    return shape if shape.tiles >= FEWEST_TILES else None
+    sizes = [replace(shape, arithmetic=arithmetic) for arithmetic in choice.values()]
+    enough = [size for size in sizes if size.tiles >= FEWEST_TILES]
+    return _at_stride_one(enough) if stride == 1 else _at_stride_two(enough)
+
+
+def _at_stride_one(sizes: Sequence[Shape]) -> Shape | None:
+    """The largest tiles, unless their filters are too large and cannot be had in parts."""
+    fit = (size for size in sizes if size.filter_bytes <= LARGEST_FILTERS or size.parts > 1)
+    return next(fit, sizes[-1] if sizes else None)
+
+
+def _at_stride_two(sizes: Sequence[Shape]) -> Shape | None:
+    """The tiles that take the least work, where that is worth their code.
+
+    Filters grow three times (m = 2) or nine times as large as they are, too large for the near
+    caches: to fetch them is work as well.
+    """
+    best = min(sizes, key=_work, default=None)
+    if best is None:
+        return None
+    direct = TAPS**2 * best.height * best.width * best.channels * best.filters
+    return best if direct > FEWEST_PRODUCTS and _work(best) < MOST_WORK * direct else None
+
+
+def _work(shape: Shape) -> float:
+    """Multiplications, and what else takes as long."""
+    products = shape.tiles * shape.planes * shape.channels * shape.filters
+    return products + PRODUCTS_PER_BYTE * shape.filter_bytes
 
 
 def reach(product: Contraction) -> tuple[tuple[int, int], ...]:
@@ -144,6 +184,8 @@ def reach(product: Contraction) -> tuple[tuple[int, int], ...]:
         for axis, tiles in sizes.items():
             if axis in position.axes:
                 before, _ = around[number]
-                end = linear(position).constant + tiles * shape.m + 2
+                numbers = shape.arithmetic
+                between = (tiles - 1) * numbers.m * numbers.stride
+                end = linear(position).constant + between + numbers.span
                 around[number] = before, max(0, end - product.left.value.shape[number])
     return tuple(around)
