@@ -11,7 +11,7 @@ from PIL import Image
 from playwright.sync_api import expect
 
 from edgesite.site.language import find_language
-from edgesite.site.render import render_site
+from tests.sites import render_site
 
 from . import toys
 from .conftest import serve, visited

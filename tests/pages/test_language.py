@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from playwright.sync_api import expect
 
 from edgesite.site.assets import theme_folder
-from edgesite.site.render import render_site
+from tests.sites import render_site
 
 from . import toys
 from .conftest import serve, visited

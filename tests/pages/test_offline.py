@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
-from edgesite.site.render import render_site
+from tests.sites import render_site
 
 from . import toys
 from .conftest import PATIENCE_MS, Visit, serve, visited

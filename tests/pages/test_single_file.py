@@ -9,8 +9,8 @@ from playwright.sync_api import expect
 
 from edgesite.errors import BuildError
 from edgesite.site import single
-from edgesite.site.render import render_site
 from edgesite.site.single import single_file
+from tests.sites import render_site
 
 from . import toys
 from .conftest import Served, Visit, visited
