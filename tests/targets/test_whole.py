@@ -99,13 +99,14 @@ def network(nodes: list[onnx.NodeProto], shape: tuple[int, ...], weights: Array)
     ("attributes", "shape", "weights", "channels"),
     [
         ({"pads": [1, 1, 1, 1]}, (1, 16, 12, 12), (24, 16, 3, 3), 1),
+        ({"pads": [1, 1, 1, 1], "strides": [2, 2]}, (1, 16, 64, 64), (32, 16, 3, 3), 1),
         ({"pads": [1, 1, 1, 1], "strides": [2, 2]}, (1, 5, 11, 9), (13, 5, 3, 3), 1),
         ({"group": 2}, (1, 12, 7, 7), (16, 6, 3, 3), 1),
         ({"dilations": [2, 1]}, (1, 3, 9, 8), (8, 3, 2, 3), 1),
         ({}, (1, 17, 1, 1), (23, 17, 1, 1), 1),
         (None, (7, 31), (31, 19), -1),
     ],
-    ids=["winograd", "strides", "groups", "dilations", "one pixel", "matmul"],
+    ids=["winograd", "winograd by phases", "strides", "groups", "dilations", "one pixel", "matmul"],
 )
 def test_moments_are_those_of_what_weights_are_multiplied_with(
     attributes: dict[str, Any] | None,

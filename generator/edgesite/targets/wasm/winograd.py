@@ -176,7 +176,7 @@ class _Steps:
                 ]
         first = made[0]
         if isinstance(first, Step):
-            effort = shape.planes / (3 * shape.m) ** 2
+            effort = shape.planes / (TAPS * shape.m) ** 2
             made[0] = replace(first, macs=self.product.macs, effort=effort, origin=self.node.origin)
         return made if shape.parts > 1 else [self._spectrum(rooms.filters, rooms), *made]
 
