@@ -26,28 +26,32 @@ def run(seed: int, first: int, count: int, *, official: bool) -> Iterator[tuple[
 
 def _chunk(seed: int, first: int, count: int, official: bool) -> Iterator[tuple[int, str]]:
     """As far as one process comes."""
-    with tempfile.TemporaryDirectory(prefix="fuzz-") as scratch:
+    with (
+        tempfile.TemporaryDirectory(prefix="fuzz-") as scratch,
+        tempfile.TemporaryFile() as complaints,  # no pipe: who fills one waits for its reader
+    ):
         (Path(scratch) / "out").mkdir()
         arguments = [Path(scratch).resolve(), int(official), seed, first, count]
-        process = subprocess.Popen(
+        with subprocess.Popen(
             [sys.executable, "-m", "tests.fuzz.trial", *map(str, arguments)],
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=complaints,
             cwd=ROOT,
-        )
-        begun = None
-        assert process.stdout is not None
-        for line in process.stdout:
-            if line.startswith(b"["):
-                facts = json.loads(line)
-                begun = facts[0] if len(facts) == 1 else None
-                if len(facts) == 2:
-                    yield facts[0], facts[1]
-        _, said = process.communicate()
+        ) as process:
+            begun = None
+            assert process.stdout is not None
+            for line in process.stdout:
+                if line.startswith(b"["):
+                    facts = json.loads(line)
+                    begun = facts[0] if len(facts) == 1 else None
+                    if len(facts) == 2:
+                        yield facts[0], facts[1]
+        complaints.seek(0)
+        said = complaints.read().decode(errors="replace")
         if begun is not None:
-            yield begun, _end_of(process.returncode, said.decode(errors="replace"))
+            yield begun, _end_of(process.returncode, said)
         elif process.returncode:
-            raise RuntimeError(f"the fuzzer itself failed: {said.decode(errors='replace')}")
+            raise RuntimeError(f"the fuzzer itself failed: {said}")
 
 
 def _end_of(code: int, said: str) -> str:

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -75,6 +76,10 @@ _CYCLES = """async ([count]) => {
 }"""
 
 
+_END_S = 30
+"""What the end of a worker may take."""
+
+
 class _Folder:
     """A folder as a site, and an empty page."""
 
@@ -97,6 +102,9 @@ class _Folder:
 class Left:
     """What a page's process had more of after many models than before."""
 
+    workers: int
+    """Of closed models that are still there, which a page has none of to begin with."""
+
     threads: int
     megabytes: float
     heap_megabytes: float
@@ -104,10 +112,7 @@ class Left:
 
 
 def left_in_chromium(browser: Browser, folder: Path, count: int) -> Left:
-    """Load, run and close a model that often in a page that is isolated.
-
-    Does not end while one of their workers lives.
-    """
+    """Load, run and close a model that often in a page that is isolated."""
     server = Server("127.0.0.1", 0, _Folder(folder), isolated=True)
     threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
     context = browser.new_context()
@@ -125,7 +130,8 @@ def left_in_chromium(browser: Browser, folder: Path, count: int) -> Left:
 
     def measured(times: int) -> tuple[int, float, float]:
         page.evaluate(_CYCLES, [times])
-        while page.workers:  # whose end takes a while
+        deadline = time.monotonic() + _END_S
+        while page.workers and time.monotonic() < deadline:
             page.wait_for_timeout(100)
         for _ in range(3):  # what one collection finds to be unused, the next may give back
             session.send("HeapProfiler.collectGarbage")
@@ -137,7 +143,7 @@ def left_in_chromium(browser: Browser, folder: Path, count: int) -> Left:
 
     before, after = measured(10), measured(count)
     threads, megabytes, heap = (now - then for now, then in zip(after, before, strict=True))
-    left = Left(int(threads), megabytes, heap)
+    left = Left(len(page.workers), int(threads), megabytes, heap)
     context.close()
     server.shutdown()
     server.server_close()

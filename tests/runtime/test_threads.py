@@ -68,6 +68,7 @@ def test_nothing_is_left_of_closed_models(node: Callable[..., Any], model: Path)
 def test_nothing_is_left_of_closed_models_in_a_page(browser: Browser, model: Path) -> None:
     left = left_in_chromium(browser, model, 20)
 
+    assert left.workers == 0
     assert left.threads <= 2  # which Chromium starts for itself
     assert left.megabytes < 32
     assert left.heap_megabytes < 1

@@ -14,7 +14,7 @@ import type { Progress, Source } from "./page";
 import { connect, serve, type Port, type Remote, type WorkerPort } from "./remote";
 import { readable, sourceOf } from "./sources";
 import { allInputs, withTexts, type TextEngine, type Values } from "./texts";
-import { dismiss, gather, help, HELPER, threadsHere, type Crew } from "./threads";
+import { gather, help, HELPER, threadsHere, type Crew } from "./threads";
 import { useWords } from "./words";
 
 declare const __EDGESITE_MANIFEST__: Manifest;
@@ -130,13 +130,13 @@ const alone: Open = (which, target, onProgress, known) =>
 
 /** How to open bindings whose work several threads share, if there can be several. */
 async function opener(
-  wanted: Choice["threads"], onCrew: (crew: Crew) => void,
+  wanted: Choice["threads"], crews: Crew[],
 ): Promise<Open> {
   const threads = await threadsHere(wanted ?? "auto");
   if (threads < 2) return alone;
   const shared: Gather = async (code, pages, own) => {
     const crew = await gather(code, pages, own, threads, () => makeWorker(HELPER));
-    onCrew(crew);
+    crews.push(crew);
     return crew;
   };
   return (which, target, onProgress, known) =>
@@ -144,16 +144,9 @@ async function opener(
       .catch(() => alone(which, target, onProgress, known));
 }
 
-/** @param onCrew hears of the threads that are there beside this one */
-async function begin(
-  choice: Choice, onProgress?: Progress, onCrew?: (crew: Crew) => void,
-): Promise<Session> {
+async function begin(choice: Choice, onProgress?: Progress): Promise<Session> {
   const crews: Crew[] = [];
-  const joined = (crew: Crew): void => {
-    crews.push(crew);
-    onCrew?.(crew);
-  };
-  const open = WITH_THREADS ? await opener(choice.threads, joined) : alone;
+  const open = WITH_THREADS ? await opener(choice.threads, crews) : alone;
   const first = await open(manifest, choice.target, onProgress);
   const made: TextEngine[] = [speaking(first, manifest)];
   const making: Promise<TextEngine>[] = [];
@@ -209,7 +202,7 @@ function work(port: Port): void {
   let session: Session | undefined;
   serve(port, async (message, note) => {
     if (!session) {
-      session = await begin(message, (...progress) => note(progress), (crew) => note(crew.memory));
+      session = await begin(message, (...progress) => note(progress));
       const { target, threads } = session;
       return [{ target, threads } satisfies Chosen, []];
     }
@@ -232,19 +225,14 @@ function copied(feeds: Values): Values {
 }
 
 async function loadThere(choice: Choice, onProgress: Progress | undefined) {
-  const crews: SharedArrayBuffer[] = [];
   const remote: Remote = connect(
     await makeWorker(),
-    (note) => {
-      if (WITH_THREADS && !Array.isArray(note)) crews.push(note);
-      else onProgress?.(...(note as [number, number]));
-    },
+    (progress) => onProgress?.(...(progress as [number, number])),
     (reason) => `the worker stopped (${reason}); load({ worker: false }) does without one`,
   );
-  const close = (): void => {
-    if (WITH_THREADS) crews.forEach(dismiss);
-    remote.close(CLOSED);
-  };
+  // Its own helpers end with it. Sent home just before, some stay for good in Chromium 156, and
+  // their worker with them.
+  const close = (): void => remote.close(CLOSED);
   const chosen = await remote.ask<Chosen>(choice).catch((error) => {
     close();
     throw error;

@@ -25,8 +25,6 @@ export interface Crew {
   readonly exports: Exports;
   /** Those that were found, the leader among them. */
   readonly threads: number;
-  /** Memory that others may `dismiss` the helpers by. */
-  readonly memory: SharedArrayBuffer;
   close(): void;
 }
 
@@ -37,13 +35,6 @@ interface Errand {
 }
 
 export type Hire = () => WorkerPort | Promise<WorkerPort>;
-
-/** Send helpers home, also from a thread that does not lead. */
-export function dismiss(memory: SharedArrayBuffer): void {
-  const board = new Int32Array(memory);
-  Atomics.store(board, TICKET, LAST);
-  Atomics.notify(board, TICKET);
-}
 
 /** How many threads there can be here: as many as cores, or so many as are wanted. */
 export async function threadsHere(wanted: number | "auto"): Promise<number> {
@@ -104,12 +95,12 @@ export async function gather(
     }
     if (Atomics.load(board, FAILED)) throw new Error("a thread has failed; load the model again");
   };
-  const shared = memory.buffer as unknown as SharedArrayBuffer;
   const close = (): void => {
-    dismiss(shared);
+    Atomics.store(board, TICKET, LAST);
+    Atomics.notify(board, TICKET);
     for (const helper of helpers) helper.terminate();
   };
-  return { exports: { ...exports, run }, threads: helpers.length + 1, memory: shared, close };
+  return { exports: { ...exports, run }, threads: helpers.length + 1, close };
 }
 
 /** Be a helper. */
