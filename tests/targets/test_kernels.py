@@ -156,7 +156,7 @@ def test_depthwise_convolutions_use_their_kernel(
 @pytest.mark.parametrize(
     ("size", "channels", "filters", "pad"),
     [
-        *((size, 16, 16, 1) for size in ((8, 8), (7, 7), (9, 14), (16, 5), (4, 23))),
+        *((size, 16, 16, 1) for size in ((8, 8), (7, 7), (9, 14), (16, 5), (16, 4), (4, 23))),
         *((size, 20, 24, 0) for size in ((8, 8), (9, 14), (4, 23))),
         ((7, 7), 32, 16, 0),
         ((16, 5), 32, 16, 1),

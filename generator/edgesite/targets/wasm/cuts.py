@@ -223,13 +223,13 @@ def _fewer(kernel: ContractKernel | Int8Kernel, extent: int) -> Kernel:
 def _transform(kernel: FilterKernel | InputKernel | OutputKernel) -> Cut:
     """Winograd's transforms: panels of filters, rows of tiles."""
     numbers = kernel.arithmetic
-    m, item = numbers.m, numbers.item_bytes
+    m = numbers.m
     match kernel:
         case FilterKernel():
             steps = (TAPS**2 * kernel.given, *(phases * kernel.size for phases in kernel.phases))
             return Cut(kernel.panels, 1, steps, lambda panels: replace(kernel, panels=panels))
         case InputKernel():
-            steps = (m * numbers.stride * kernel.row_step, kernel.columns * kernel.channels * item)
+            steps = (numbers.advance * kernel.row_step, kernel.columns * kernel.size, 0)
             return Cut(kernel.rows, 1, steps, lambda rows: replace(kernel, rows=rows))
         case OutputKernel():
             vectors = -(-kernel.column.extent // LANES) * -(-kernel.width // m)

@@ -88,6 +88,16 @@ class Arithmetic:
         return self.stride * self.m + TAPS - self.stride
 
     @property
+    def advance(self) -> int:
+        """Inputs from one tile to the next."""
+        return self.stride * self.m
+
+    @property
+    def overlap(self) -> int:
+        """Inputs that a tile has in common with the next."""
+        return self.span - self.advance
+
+    @property
     def n(self) -> int:
         """Points along an axis."""
         return len(self.points) + 1

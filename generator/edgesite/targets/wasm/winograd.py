@@ -125,6 +125,7 @@ class Rooms:
 
     filters: Value
     spectrum: Value
+    ring: Value
     tiles: Value
     products: Value
     part: Value
@@ -148,15 +149,17 @@ class _Steps:
         blocks = list(self._blocks())
         most = max(block.tiles for block in blocks)
         inputs = shape.planes * _plane_bytes(most * shape.channels, numbers.lanes)
+        ring = 2 * numbers.advance * numbers.span * shape.channels * numbers.item_bytes
         products = numbers.n**2 * _plane_bytes(most * shape.products, numbers.sums)
         rooms = Rooms(
             plain,
             self._room("spectrum", self._planes[-1], numbers.lanes),
+            self._room("ring", ring, numbers.lanes),
             self._room("tiles", inputs, numbers.lanes),
             self._room("products", products, numbers.sums),
             Value(f"{self.node.output.name}.part", (), DType.INT64),
         )
-        for value in (plain, rooms.spectrum, rooms.tiles, rooms.products, rooms.part):
+        for value in (plain, rooms.spectrum, rooms.ring, rooms.tiles, rooms.products, rooms.part):
             layouts[value] = Layout.row_major(value.shape)
         made: list[AnyStep] = []
         images = [range(self.product.extents[axis]) for axis in shape.image]
@@ -253,7 +256,13 @@ class _Steps:
             numbers, high, wide, plane[1], self.y, self.x,
             replace(self.column, extent=self.column.extent // shape.parts), self.epilogue,
         )  # fmt: skip
-        first = Step(forward, (self.product.left.value,), (rooms.tiles,), offsets=(at[0], 0))
+        first = Step(
+            forward,
+            (self.product.left.value,),
+            (rooms.tiles, rooms.ring),
+            offsets=(at[0], 0, 0),
+            scratch=(rooms.ring,),
+        )
         multiply = Step(
             self._multiply(block, plane), (rooms.tiles, rooms.spectrum), (rooms.products,)
         )

@@ -1,9 +1,8 @@
 """The kernels of Winograd's minimal filtering: transforms of filters, inputs and results.
 
 Each transform is a small matrix times a square times the matrix transposed, a vector of
-channels at a time: columns first, then rows, and in the planes between, because a whole square
-needs more registers than there are. Filters are an exception, since they are transformed only
-once.
+channels at a time: columns first, then rows, and in memory between, because a whole square needs
+more registers than there are. Filters are an exception, since most are transformed only once.
 """
 
 from __future__ import annotations
@@ -101,7 +100,12 @@ class FilterKernel:
 
 @dataclass(frozen=True)
 class InputKernel:
-    """Transforms tiles of the input: to [plane][tile][channel], phases in planes of their own."""
+    """Transforms tiles of the input: to [plane][tile][channel], phases in planes of their own.
+
+    Tiles overlap, so each transforms the columns that the one before it did not have. Columns
+    come to lie in a ring of two halves, [column][row][channel], of which a tile fills one: it
+    has some at the end of the other in common with the tile before.
+    """
 
     arithmetic: Arithmetic
     rows: int
@@ -116,38 +120,68 @@ class InputKernel:
         """The number of tiles and channels."""
         return f"{self.arithmetic.name}_inputs_{self.rows}x{self.columns}x{self.channels}"
 
+    @property
+    def size(self) -> int:
+        """Bytes of the channels at a place."""
+        return self.channels * self.arithmetic.item_bytes
+
     def emit(self, scalars: Scalars, pointers: tuple[Wasm, ...], *, relaxed: bool) -> None:
-        """Write the loops; pointers: the first tile's corner, the planes."""
+        """Write the loops; pointers: the first tile's corner, the planes, the ring."""
         f = scalars.f
         f.keep_constants()
-        source, target = pointers
-        size = self.channels * self.arithmetic.item_bytes
-        m = self.arithmetic.m * self.arithmetic.stride
+        source, target, ring = pointers
+        advance, column_bytes = self.arithmetic.advance, self.arithmetic.span * self.size
         there = f.local(I32, target)
         with f.loop(0, self.rows) as row:
-            line = f.let(source + row * (m * self.row_step))
-            with f.loop(0, self.columns) as column:
-                corner = f.let(line + column * (m * self.column_step))
-                with f.loop(0, size, step=VECTOR_BYTES) as channel:
-                    self._tile(scalars, f.let(corner + channel), there, relaxed=relaxed)
-                    f.assign(there, there + VECTOR_BYTES)
+            here = f.local(I32, source + row * (advance * self.row_step))
+            half = f.local(I32, ring)
+            other = f.local(I32, ring + advance * column_bytes)
+            fresh = f.local(I32, self.arithmetic.overlap)
+            with f.loop(-1, self.columns) as tile:  # ahead of the first one what it shares
+                place = f.local(I32, half + (advance - fresh) * column_bytes)
+                with f.repeat(fresh, at_least_once=True):
+                    self._column(scalars, here, place, relaxed=relaxed)
+                    f.assign(here, here + self.column_step)
+                    f.assign(place, place + column_bytes)
+                with f.if_(tile >= 0):
+                    shared = f.let(other + (advance - self.arithmetic.overlap) * column_bytes)
+                    self._rows(scalars, shared, half, there, relaxed=relaxed)
+                    f.assign(there, there + self.size)
+                f.assign(fresh, advance)
+                filled = f.let(half)
+                f.assign(half, other)
+                f.assign(other, filled)
 
-    def _tile(self, scalars: Scalars, here: Wasm, there: Wasm, *, relaxed: bool) -> None:
-        """Columns into the planes, then the rows of these where they are."""
+    def _column(self, scalars: Scalars, here: Wasm, place: Wasm, *, relaxed: bool) -> None:
+        """All channels of a column, into the ring."""
         f, span, lanes = scalars.f, self.arithmetic.span, self.arithmetic.lanes
         matrix, _, _ = self.arithmetic.matrices
-        source, target = f.local(I32, here), f.local(I32, there)
-        with f.repeat(span):
+        with f.loop(0, self.size, step=VECTOR_BYTES) as at:
+            source, target = f.let(here + at), f.let(place + at)
             column = [f.let(f.load(lanes, source, y * self.row_step)) for y in range(span)]
             for y, value in enumerate(transformed(scalars, matrix, column, relaxed=relaxed)):
-                f.store(target, value, y * span * self.plane)
-            f.assign(source, source + self.column_step)
-            f.assign(target, target + self.plane)
-        f.assign(target, there)
-        with f.repeat(span):
-            row = [f.let(f.load(lanes, target, x * self.plane)) for x in range(span)]
-            for x, value in enumerate(transformed(scalars, matrix, row, relaxed=relaxed)):
-                f.store(target, value, x * self.plane)
+                f.store(target, value, y * self.size)
+
+    def _rows(
+        self, scalars: Scalars, shared: Wasm, half: Wasm, there: Wasm, *, relaxed: bool
+    ) -> None:
+        """All channels of a tile's rows, from the ring into the planes."""
+        f, span, lanes = scalars.f, self.arithmetic.span, self.arithmetic.lanes
+        matrix, _, _ = self.arithmetic.matrices
+        target = f.local(I32, there)
+        with f.loop(0, span * self.size, step=self.size) as line:
+            with f.loop(0, self.size, step=VECTOR_BYTES) as channel:
+                at = f.let(line + channel)
+                sources = f.let(shared + at), f.let(half + at)
+                counts = self.arithmetic.overlap, self.arithmetic.advance
+                row = [
+                    f.let(f.load(lanes, source, x * span * self.size))
+                    for source, count in zip(sources, counts, strict=True)
+                    for x in range(count)
+                ]
+                to = f.let(target + channel)
+                for x, value in enumerate(transformed(scalars, matrix, row, relaxed=relaxed)):
+                    f.store(to, value, x * self.plane)
             f.assign(target, target + span * self.plane)
 
 

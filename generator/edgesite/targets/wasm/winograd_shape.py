@@ -185,7 +185,7 @@ def reach(product: Contraction) -> tuple[tuple[int, int], ...]:
             if axis in position.axes:
                 before, _ = around[number]
                 numbers = shape.arithmetic
-                between = (tiles - 1) * numbers.m * numbers.stride
+                between = (tiles - 1) * numbers.advance
                 end = linear(position).constant + between + numbers.span
                 around[number] = before, max(0, end - product.left.value.shape[number])
     return tuple(around)
