@@ -42,6 +42,9 @@ _TWICE_EXPONENTIAL = (
 # r / tanh(r / 2) in z = r^2 on |r| <= ln 2 / 2; 2^-30.8 of the e^r that follows
 _COTANGENT = (2.0, 0.1666661672791428, -0.0027658696572674508)
 
+# The same over log 2 for r log 2: 2^r = (c + r) / (c - r) with the polynomial c
+_COTANGENT_OF_TWO = tuple(c * math.log(2) ** (2 * k - 1) for k, c in enumerate(_COTANGENT))
+
 # (log(1 + f) - f + f^2 / 2) / f^3 for 1 + f in [sqrt(1/2), sqrt(2)], 2^-27.4
 _LOGARITHM = (
     0.33333331707664166,
@@ -138,24 +141,30 @@ def _powers(m: Mathematics, f: Function, x: Local, sign: int, bias: int) -> tupl
 
 @kernel("sigmoid", F32X4, inline=True, x=F32X4)
 def sigmoid(m: Mathematics, f: Function, x: Local) -> Value:
-    """1 / (1 + e^-x): 2.5 ulp, and 0 where that is no normal number."""
-    upper, lower = _logistic(m, f, x)
-    return upper / lower
+    """1 / (1 + e^-x): 2.5 ulp, and 0 where that is no normal number.
+
+    With c = r / tanh(r / 2), e^-r is (c - r) / (c + r).
+    """
+    scale, r = _powers(m, f, f.let(x.pmax(-89.0).pmin(87.0)), -1, _BIAS)
+    c = f.let(m.polynomial(f.let(r * r), _COTANGENT))
+    upper = f.let(c + r)
+    return upper / m.multiply_add(c - r, scale, upper)
 
 
 @kernel("times_sigmoid", F32X4, inline=True, x=F32X4, factor=F32X4)
 def times_sigmoid(m: Mathematics, f: Function, x: Local, factor: Local) -> Value:
-    """A factor times the sigmoid of x in one division: 3.3 ulp."""
-    upper, lower = _logistic(m, f, x)
-    return factor * upper / lower
+    """A factor times the sigmoid of x: no further off than 2 ulp of the factor.
 
-
-def _logistic(m: Mathematics, f: Function, x: Local) -> tuple[Local, Value]:
-    """The sigmoid of x as a fraction: with c = r / tanh(r / 2), e^-r is (c - r) / (c + r)."""
-    scale, r = _powers(m, f, f.let(x.pmax(-89.0).pmin(87.0)), -1, _BIAS)
-    c = f.let(m.polynomial(f.let(r * r), _COTANGENT))
-    upper = f.let(c + r)
-    return upper, m.multiply_add(c - r, scale, upper)
+    The same fraction in powers of two. The rounding of x / log 2 counts in e^-x alone, and so
+    where the result is small beside the factor.
+    """
+    t = f.let(x.pmax(-89.0).pmin(87.0) * -_LOG2_E)
+    shifted = f.let(t + (_ROUNDER + _BIAS))
+    r = f.let(t - (shifted - (_ROUNDER + _BIAS)))
+    c = f.let(m.polynomial(f.let(r * r), _COTANGENT_OF_TWO))
+    lower = f.let(c - r)
+    scale = (shifted.as_(I32X4) << 23).as_(F32X4)
+    return factor * (lower / m.multiply_add(c + r, scale, lower))
 
 
 @kernel("tanh", F32X4, inline=True, x=F32X4)
