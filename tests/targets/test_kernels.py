@@ -153,6 +153,28 @@ def test_depthwise_convolutions_use_their_kernel(
     assert channels < 4 or "depthwise" in kernels_of(model)
 
 
+@pytest.mark.parametrize("size", [(7, 9), (8, 16)])
+@pytest.mark.parametrize("taps", [1, 3])
+def test_a_single_filter_is_a_column_of_a_tile_where_channels_are_neighbours(
+    size: tuple[int, int], taps: int, rng: np.random.Generator
+) -> None:
+    feeds = {"x": rng.standard_normal((1, 3, *size), dtype=np.float32)}
+    weights = {
+        "v": rng.standard_normal((16, 3, 3, 3), dtype=np.float32),
+        "w": rng.standard_normal((1, 16, taps, taps), dtype=np.float32),
+        "b": rng.standard_normal(1, dtype=np.float32),
+    }
+    nodes = [
+        helper.make_node("Conv", ["x", "v"], ["c"], pads=[1] * 4),
+        helper.make_node("Conv", ["c", "w", "b"], ["d"], pads=[taps // 2] * 4),
+        helper.make_node("Relu", ["d"], ["y"]),
+    ]
+    model = model_of(nodes, feeds, ["y"], weights)
+
+    assert_answers_alike(model, feeds, tolerance=2e-5)
+    assert [tile.columns.extent for tile in tiles_of(model)] == [16, 1]
+
+
 @pytest.mark.parametrize(
     ("size", "channels", "filters", "pad"),
     [

@@ -139,7 +139,9 @@ def steps(
     """
     if node.body.dtype is not DType.FLOAT32 or not product.macs:
         return None
-    if not product.columns or not halo_covers(product, layouts):
+    if not halo_covers(product, layouts):
+        return None
+    if not product.columns and (product.right.value not in constants or product.batch):
         return None
     if node.finish is not None and not epilogue_fits(node.finish):
         return _with_late_epilogue(node, product, layouts, constants)
@@ -158,7 +160,7 @@ def steps(
 def _kernel(plan: Plan) -> ContractKernel | None:
     """The kernel, or None if the columns of the result do not lie side by side."""
     product = plan.product
-    columns = plan.loops(product.columns, access=1)
+    columns = plan.loops(product.columns, access=1) or _single_column(plan)
     if not columns or columns[-1].steps[1] != BYTES:
         return None
     epilogue = plan.epilogue(columns[-1])
@@ -178,6 +180,19 @@ def _kernel(plan: Plan) -> ContractKernel | None:
         epilogue,
         min(panel, -(-width // LANES) * LANES),
     )
+
+
+def _single_column(plan: Plan) -> list[Loop]:
+    """The only column of a result, where vectors along the rows would have to be gathered.
+
+    A tile computes four of them and keeps one, which beats sums of one number at a time.
+    """
+    rows, inner = (plan.loops(axes, access=0) for axes in (plan.product.rows, plan.product.inner))
+    if not rows or any(loop.steps[0] == BYTES for loop in rows):
+        return []
+    if not inner or inner[-1].steps[0] != BYTES:
+        return []
+    return [Loop(1, (0, BYTES, *(0 for _ in plan.loads)), ())]
 
 
 def _comes_from_far(kernel: ContractKernel) -> bool:
