@@ -11,6 +11,7 @@ import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
 import edgesite
+from edgesite.targets.manifest import Manifest, TensorInfo
 
 OPSET = 21
 
@@ -64,6 +65,13 @@ def model_of(
         value.ClearField("type")
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=10)
     return onnx.shape_inference.infer_shapes(model)
+
+
+def partial_manifest(
+    inputs: Sequence[TensorInfo], outputs: Sequence[TensorInfo] = (), **parts: Any
+) -> Manifest:
+    """A manifest of what a test is about, for code that reads nothing else."""
+    return Manifest.model_construct(inputs=tuple(inputs), outputs=tuple(outputs), **parts)
 
 
 def answers_of(model: onnx.ModelProto, feeds: Mapping[str, Array]) -> dict[str, Array]:

@@ -23,6 +23,7 @@ from edgesite.errors import (
     UsageError,
 )
 from tests.models import Array, answers_of, assert_answers_alike, model_of
+from tests.wasm.machine import function_of, memory_of
 
 FEEDS = {"x": np.arange(6, dtype=np.float32).reshape(2, 3)}
 
@@ -318,7 +319,7 @@ RELU = helper.make_node("Relu", ["x"], ["y"])
 )
 def test_outputs_may_be_inputs_and_constants(outputs: list[str]) -> None:
     model = identity_graph(outputs, [RELU])
-    feeds = {"x": -FEEDS["x"] + 2, "spare": np.zeros(1, np.int64)}
+    feeds: dict[str, Array] = {"x": -FEEDS["x"] + 2, "spare": np.zeros(1, np.int64)}
     values = {"x": feeds["x"], "y": np.maximum(feeds["x"], 0), "w": np.arange(4, dtype=np.float32)}
 
     got = edgesite.compile(model).run(feeds)
@@ -466,24 +467,25 @@ class Machine:
         self.store = wasmtime.Store(engine)
         module = wasmtime.Module(engine, compiled.modules["simd"])
         self.exports = wasmtime.Instance(self.store, module, []).exports(self.store)
-        self.exports["memory"].write(self.store, compiled.weights, self.manifest.weights.offset)
+        self._memory = memory_of(self.exports)
+        self._memory.write(self.store, compiled.weights, self.manifest.weights.offset)
         self.call("init")
 
     def call(self, name: str, *arguments: int) -> None:
-        self.exports[name](self.store, *arguments)
+        function_of(self.exports, name)(self.store, *arguments)
 
     def memory(self) -> bytes:
-        return bytes(self.exports["memory"].read(self.store))
+        return bytes(self._memory.read(self.store))
 
     def spoil(self) -> None:
         """Fill everything behind the weights with nans."""
         start = self.manifest.weights.offset + self.manifest.weights.size_bytes
         length = self.manifest.memory_pages * 65536 - start
-        self.exports["memory"].write(self.store, b"\xff" * length, start)
+        self._memory.write(self.store, b"\xff" * length, start)
 
     def run(self, feeds: dict[str, Array]) -> Array:
         (given,), (made,) = self.manifest.inputs, self.manifest.outputs
-        self.exports["memory"].write(self.store, feeds[given.name].tobytes(), given.offset)
+        self._memory.write(self.store, feeds[given.name].tobytes(), given.offset)
         self.call("run")
         return np.frombuffer(
             self.memory()[made.offset : made.offset + made.size_bytes], made.dtype

@@ -12,10 +12,10 @@ from onnx import TensorProto, helper, parser
 import edgesite
 from edgesite.errors import ModelError, VerificationError
 from edgesite.targets.feeds import random_feeds
-from edgesite.targets.manifest import Manifest, TensorInfo
+from edgesite.targets.manifest import TensorInfo
 from edgesite.targets.stored.trial import Limits
 from edgesite.verify import Feeds, Reference, Target, verify, verify_forms
-from tests.models import model_of
+from tests.models import model_of, partial_manifest
 
 Array = np.ndarray[Any, Any]
 Run = Callable[[Feeds, str], dict[str, Array]]
@@ -34,14 +34,17 @@ class Fake:
 
     def __init__(self, run: Run, dtype: str = "float32", size: int = 4) -> None:
         self._run = run
-        self.manifest = Manifest.model_construct(
-            inputs=(info("x", dtype, (1, size)),),
-            outputs=(info("y", dtype, (1, size)),),
-            state=(),
-            bindings=(),
+        self.manifest = partial_manifest(
+            [info("x", dtype, (1, size))], [info("y", dtype, (1, size))]
         )
 
-    def run(self, feeds: Feeds, *, target: Target = "relaxed") -> Mapping[str, Array]:
+    def run(
+        self,
+        feeds: Feeds,
+        *,
+        target: Target = "relaxed",
+        threads: int = 1,  # noqa: ARG002 - one thread answers as all do
+    ) -> Mapping[str, Array]:
         return self._run(feeds, target)
 
     def reset(self) -> None:
@@ -152,8 +155,8 @@ def test_a_best_class_that_changes_is_counted() -> None:
 
 
 def test_random_inputs_are_the_same_for_the_same_seed() -> None:
-    manifest = Manifest.model_construct(
-        inputs=(info("a", "float32", (2, 3)), info("b", "int64", (50,)), info("c", "bool", (9,)))
+    manifest = partial_manifest(
+        [info("a", "float32", (2, 3)), info("b", "int64", (50,)), info("c", "bool", (9,))]
     )
     first, again, other = (random_feeds(manifest, seed) for seed in (1, 1, 2))
 
@@ -164,7 +167,7 @@ def test_random_inputs_are_the_same_for_the_same_seed() -> None:
 
 
 def test_random_bytes_use_the_whole_range() -> None:
-    manifest = Manifest.model_construct(inputs=(info("a", "int8", (9999,)),))
+    manifest = partial_manifest([info("a", "int8", (9999,))])
 
     values = random_feeds(manifest, 0)["a"]
 
@@ -230,9 +233,11 @@ def test_a_state_that_is_lost_is_noticed() -> None:
         def __init__(self) -> None:
             pass
 
-        def run(self, feeds: Feeds, *, target: Target = "relaxed") -> Mapping[str, Array]:
+        def run(
+            self, feeds: Feeds, *, target: Target = "relaxed", threads: int = 1
+        ) -> Mapping[str, Array]:
             compiled.reset()
-            return compiled.run(feeds, target=target)
+            return compiled.run(feeds, target=target, threads=threads)
 
     with pytest.raises(VerificationError, match='output "y", simd module, a random input: differs'):
         verify(Forgetful(), step.SerializeToString())

@@ -82,7 +82,10 @@ def _node_proto(node: StaticNode, wrapped: set[tuple[str, ...]]) -> onnx.NodePro
         attribute = _attribute_value(value, wrapped)
         is_empty = isinstance(value, list) and not value
         kind = types[name].type if is_empty else None
-        proto.attribute.append(helper.make_attribute(name, attribute, attr_type=kind))
+        proto.attribute.append(
+            # onnx's enum is a number, which its types do not say
+            helper.make_attribute(name, attribute, attr_type=kind)  # type: ignore[arg-type]
+        )
     return proto
 
 

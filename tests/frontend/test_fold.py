@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import ml_dtypes
 import numpy as np
 import onnx
 import pytest
+from numpy.typing import DTypeLike
 from onnx import TensorProto, helper, parser
 
 from edgesite.errors import ModelError
@@ -38,7 +41,7 @@ def kinds(graph: StaticGraph) -> list[str]:
     ],
 )
 def test_constant_nodes_of_every_form_become_constants(
-    attribute: str, dtype: type, value: object
+    attribute: str, dtype: DTypeLike, value: object
 ) -> None:
     graph = imported(f"y = Constant<{attribute}>()")
 
@@ -60,7 +63,7 @@ def test_sparse_constant_nodes_become_dense() -> None:
 
 
 @pytest.mark.parametrize("attributes", [{}, {"value_int": 1, "value_float": 1.0}, {"size": 3}])
-def test_constant_nodes_have_exactly_one_value(attributes: dict[str, object]) -> None:
+def test_constant_nodes_have_exactly_one_value(attributes: dict[str, Any]) -> None:
     node = helper.make_node("Constant", [], ["y"], "c", **attributes)
     output = helper.make_tensor_value_info("y", TensorProto.FLOAT, [])
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from random import Random
+from typing import Any
 
 import numpy as np
 import onnx
@@ -304,7 +305,7 @@ def large_claim(model: ModelProto, random: Random) -> None:
             operator = random.choice(("Expand", "Tile", "Reshape"))
             graph.node.append(helper.make_node(operator, [source, "claimed"], ["claim"]))
     name = random.choice(("Relu", "Shape", "NonZero", "Cast", "ReduceSum", "Transpose"))
-    attributes = {"to": 7} if name == "Cast" else {}
+    attributes: dict[str, Any] = {"to": 7} if name == "Cast" else {}
     graph.node.append(helper.make_node(name, ["claim"], ["claim_out"], **attributes))
     if random.random() < 0.5:
         graph.output.add(name="claim_out")

@@ -4,6 +4,7 @@ import ml_dtypes
 import numpy as np
 import onnx
 import pytest
+from numpy.typing import DTypeLike
 from onnx import TensorProto, helper, numpy_helper
 
 import edgesite
@@ -72,7 +73,7 @@ def test_floats_out_of_range_become_the_largest_number_unless_told_otherwise(dty
 
 @pytest.mark.parametrize("source", [np.float32, np.int8, np.int64, np.uint8, np.bool_])
 @pytest.mark.parametrize("dtype", INTEGERS)
-def test_integers_of_few_bits_wrap_around(dtype: DType, source: type) -> None:
+def test_integers_of_few_bits_wrap_around(dtype: DType, source: DTypeLike) -> None:
     x = np.arange(0 if source == np.uint8 else -20, 20).astype(source)
 
     (y,) = run_node("Cast", [x], {"to": number_of(dtype)})
@@ -137,7 +138,10 @@ def test_weights_of_few_bits_are_shipped_packed(bits: int, rng: np.random.Genera
         "packed",
         [helper.make_tensor_value_info("x", TensorProto.FLOAT, [3, 256])],
         [helper.make_tensor_value_info("y", TensorProto.FLOAT, [3, 129])],
-        [numpy_helper.from_array(weights, "w"), numpy_helper.from_array(np.float32(0.5), "s")],
+        [
+            numpy_helper.from_array(weights, "w"),
+            numpy_helper.from_array(np.array(0.5, np.float32), "s"),
+        ],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 25)], ir_version=13)
     x = rng.standard_normal((3, 256)).astype(np.float32)

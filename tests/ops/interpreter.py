@@ -33,6 +33,7 @@ from edgesite.ir import (
     Scatter,
     Select,
     Slice,
+    Tensor,
     Unary,
     Value,
     verify,
@@ -92,7 +93,8 @@ def express_node(
     function = find(domain, op_type, opset)
     assert function is not None, f"{op_type} has no meaning at opset {opset}"
     builder = Builder(origin=op_type)
-    tensors, feeds = [], {}
+    tensors: list[Tensor | None] = []
+    feeds = {}
     for position, array in enumerate(inputs):
         if array is None:
             tensors.append(None)

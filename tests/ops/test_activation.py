@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from numpy.typing import DTypeLike
 
 from tests.ops.interpreter import run_node
 from tests.ops.oracle import assert_node
@@ -37,7 +38,7 @@ SHAPES = [(), (5,), (2, 3), (2, 1, 4), (2, 3, 1, 2), (1, 2, 3, 2, 2), (0, 3)]
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize(("name", "attributes"), ACTIVATIONS)
 def test_activation_equals_onnxruntime(
-    name: str, attributes: dict, shape: tuple[int, ...], rng: np.random.Generator
+    name: str, attributes: dict[str, float], shape: tuple[int, ...], rng: np.random.Generator
 ) -> None:
     x = np.asarray(3 * rng.standard_normal(shape), np.float32)
 
@@ -47,7 +48,7 @@ def test_activation_equals_onnxruntime(
 @pytest.mark.parametrize(("name", "attributes"), ACTIVATIONS)
 @pytest.mark.parametrize("dtype", [np.float16, np.float64])
 def test_activation_takes_other_floats(
-    name: str, attributes: dict, dtype: type, rng: np.random.Generator
+    name: str, attributes: dict[str, float], dtype: DTypeLike, rng: np.random.Generator
 ) -> None:
     x = (3 * rng.standard_normal((3, 4))).astype(dtype)
 
@@ -71,7 +72,7 @@ def test_large_arguments_neither_overflow_nor_cancel(name: str, expected: list[f
 
     (y,) = run_node(name, [x], opset=24)
 
-    np.testing.assert_allclose(y, np.float32(expected), atol=1e-30)
+    np.testing.assert_allclose(y, np.array(expected, np.float32), atol=1e-30)
 
 
 @pytest.mark.parametrize("name", ["Relu", "LeakyRelu", "Elu", "Selu", "Gelu", "Mish", "Softplus"])
@@ -83,7 +84,7 @@ def test_a_nan_stays(name: str) -> None:
 
 @pytest.mark.parametrize("dtype", [np.int8, np.int32, np.int64])
 @pytest.mark.parametrize(("name", "attributes"), [("Relu", {}), ("Shrink", {"lambd": 1.5})])
-def test_activation_of_integers(name: str, attributes: dict, dtype: type) -> None:
+def test_activation_of_integers(name: str, attributes: dict[str, float], dtype: DTypeLike) -> None:
     x = np.array([-5, -2, -1, 0, 1, 2, 5], dtype)
 
     assert_node(name, [x], attributes, opset=14)
@@ -100,7 +101,7 @@ def test_prelu_broadcasts_its_slope(
 
 
 @pytest.mark.parametrize("dtype", [np.int32, np.int64, np.uint32])
-def test_prelu_of_integers(dtype: type) -> None:
+def test_prelu_of_integers(dtype: DTypeLike) -> None:
     x = np.array([3, 4, 5], dtype)
 
     assert_node("PRelu", [x, np.array(2, dtype)], opset=16)

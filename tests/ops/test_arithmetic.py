@@ -3,6 +3,7 @@ from __future__ import annotations
 import ml_dtypes
 import numpy as np
 import pytest
+from numpy.typing import DTypeLike
 
 from edgesite.errors import UnsupportedShapeError
 from tests.ops.interpreter import run_node
@@ -40,7 +41,7 @@ def test_shapes_that_do_not_fit_are_refused() -> None:
 
 @pytest.mark.parametrize("dtype", INTEGERS)
 @pytest.mark.parametrize("name", ["Add", "Sub", "Mul", "Div", "Max", "Min"])
-def test_integer_arithmetic_wraps_and_truncates(name: str, dtype: type) -> None:
+def test_integer_arithmetic_wraps_and_truncates(name: str, dtype: DTypeLike) -> None:
     limits = np.iinfo(dtype)
     a = np.array([limits.max, limits.min, 7, 7, limits.max], dtype)
     b = np.array([2, 3, 2, 3, limits.max], dtype)
@@ -49,7 +50,7 @@ def test_integer_arithmetic_wraps_and_truncates(name: str, dtype: type) -> None:
 
 
 @pytest.mark.parametrize("dtype", [np.int8, np.int32, np.int64])
-def test_division_of_signed_integers_truncates(dtype: type) -> None:
+def test_division_of_signed_integers_truncates(dtype: DTypeLike) -> None:
     a = np.array([7, -7, 7, -7, 1, -1], dtype)
     b = np.array([2, 2, -2, -2, 3, 3], dtype)
 
@@ -58,7 +59,9 @@ def test_division_of_signed_integers_truncates(dtype: type) -> None:
 
 @pytest.mark.parametrize("dtype", FLOATS)
 @pytest.mark.parametrize("name", ["Add", "Sub", "Mul", "Div", "Max", "Min", "Mean", "Sum"])
-def test_arithmetic_takes_every_float(name: str, dtype: type, rng: np.random.Generator) -> None:
+def test_arithmetic_takes_every_float(
+    name: str, dtype: DTypeLike, rng: np.random.Generator
+) -> None:
     a = rng.uniform(1, 2, (2, 3)).astype(dtype)
     b = rng.uniform(1, 2, (3,)).astype(dtype)
 
@@ -86,7 +89,7 @@ def test_a_nan_wins(name: str) -> None:
 
 @pytest.mark.parametrize("exponent", [np.float32, np.float64, np.int32, np.int64])
 @pytest.mark.parametrize("base", [np.float32, np.float64, np.int32, np.int64])
-def test_power_of_mixed_dtypes_keeps_the_base(base: type, exponent: type) -> None:
+def test_power_of_mixed_dtypes_keeps_the_base(base: DTypeLike, exponent: DTypeLike) -> None:
     x = np.array([1, 2, 3, 4, 5], base)
     y = np.array([0, 1, 2, 3, 4], exponent)
 
@@ -94,7 +97,7 @@ def test_power_of_mixed_dtypes_keeps_the_base(base: type, exponent: type) -> Non
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint64, np.int8, np.float16])
-def test_power_of_other_dtypes(dtype: type) -> None:
+def test_power_of_other_dtypes(dtype: DTypeLike) -> None:
     x = np.array([1, 2, 3], dtype)
     y = np.array([3, 2, 4], np.float32)
 
@@ -119,7 +122,7 @@ def test_powers_of_negative_numbers() -> None:
 
 @pytest.mark.parametrize("fmod", [0, 1])
 @pytest.mark.parametrize("dtype", [np.int8, np.int16, np.int32, np.int64])
-def test_remainder_of_signed_integers(dtype: type, fmod: int) -> None:
+def test_remainder_of_signed_integers(dtype: DTypeLike, fmod: int) -> None:
     a = np.array([7, -7, 7, -7, 6, -6, 0], dtype)
     b = np.array([3, 3, -3, -3, 3, 3, -5], dtype)
 
@@ -127,7 +130,7 @@ def test_remainder_of_signed_integers(dtype: type, fmod: int) -> None:
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.uint32, np.uint64])
-def test_remainder_of_unsigned_integers(dtype: type) -> None:
+def test_remainder_of_unsigned_integers(dtype: DTypeLike) -> None:
     a = np.array([7, 200, np.iinfo(dtype).max], dtype)
     b = np.array([3, 7, 2], dtype)
 
@@ -135,7 +138,7 @@ def test_remainder_of_unsigned_integers(dtype: type) -> None:
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
-def test_remainder_of_floats_with_the_sign_of_the_dividend(dtype: type) -> None:
+def test_remainder_of_floats_with_the_sign_of_the_dividend(dtype: DTypeLike) -> None:
     a = np.array([5.3, -5.3, 5.3, -5.3, 1e4, np.inf, 3], dtype)
     b = np.array([2.1, 2.1, -2.1, -2.1, 0.3, 2, np.inf], dtype)
 
@@ -143,7 +146,7 @@ def test_remainder_of_floats_with_the_sign_of_the_dividend(dtype: type) -> None:
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
-def test_remainder_of_floats_with_the_sign_of_the_divisor(dtype: type) -> None:
+def test_remainder_of_floats_with_the_sign_of_the_divisor(dtype: DTypeLike) -> None:
     a = np.array([5.3, -5.3, 5.3, -5.3, 0.0, -0.0, np.inf, 3, -3, 3], dtype)
     b = np.array([2.1, 2.1, -2.1, -2.1, 2, 2, 2, np.inf, np.inf, 0], dtype)
 
@@ -157,7 +160,7 @@ def test_remainder_of_floats_with_the_sign_of_the_divisor(dtype: type) -> None:
 
 @pytest.mark.parametrize("direction", ["LEFT", "RIGHT"])
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.uint32, np.uint64])
-def test_shifts_of_unsigned_integers(dtype: type, direction: str) -> None:
+def test_shifts_of_unsigned_integers(dtype: DTypeLike, direction: str) -> None:
     x = np.array([200, 1, 37, 255, 255], dtype)
     y = np.array([0, 3, 7, np.iinfo(dtype).bits, 255], dtype)
 
@@ -166,7 +169,7 @@ def test_shifts_of_unsigned_integers(dtype: type, direction: str) -> None:
 
 @pytest.mark.parametrize("direction", ["LEFT", "RIGHT"])
 @pytest.mark.parametrize("dtype", [np.int8, np.int16, np.int32, np.int64])
-def test_shifts_of_signed_integers(dtype: type, direction: str) -> None:
+def test_shifts_of_signed_integers(dtype: DTypeLike, direction: str) -> None:
     x = np.array([100, -1, -37, -100, 127, -5, 5], dtype)
     y = np.array([0, 3, 2, 1, np.iinfo(dtype).bits, 100, -1], dtype)
 
@@ -200,7 +203,7 @@ def test_clip_between_crossed_limits_is_the_upper_one() -> None:
 
 
 @pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int32, np.int64, np.uint64, np.float64])
-def test_clip_takes_other_dtypes(dtype: type) -> None:
+def test_clip_takes_other_dtypes(dtype: DTypeLike) -> None:
     x = np.array([0, 5, 100], dtype)
 
     assert_node("Clip", [x, np.array(3, dtype), np.array(50, dtype)], opset=13)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import ml_dtypes
 import numpy as np
 import pytest
+from numpy.typing import DTypeLike
 from onnx.helper import np_dtype_to_tensor_dtype
 
 from edgesite.errors import UnsupportedOperatorError, UnsupportedTypeError
@@ -27,14 +28,14 @@ DTYPES = [
 
 @pytest.mark.parametrize("target", DTYPES)
 @pytest.mark.parametrize("source", DTYPES)
-def test_cast_equals_onnxruntime(source: type, target: type) -> None:
+def test_cast_equals_onnxruntime(source: DTypeLike, target: DTypeLike) -> None:
     x = np.array([0, 1, 2.5, 3.99, 100], np.float64).astype(source)
 
     assert_node("Cast", [x], {"to": np_dtype_to_tensor_dtype(np.dtype(target))})
 
 
 @pytest.mark.parametrize("target", [np.int8, np.int32, np.int64, np.float16, np.float64, bool])
-def test_cast_of_negative_numbers_truncates(target: type) -> None:
+def test_cast_of_negative_numbers_truncates(target: DTypeLike) -> None:
     x = np.array([-0.5, -1.5, -2.99, -100.7], np.float32)
 
     assert_node("Cast", [x], {"to": np_dtype_to_tensor_dtype(np.dtype(target))})
@@ -42,7 +43,7 @@ def test_cast_of_negative_numbers_truncates(target: type) -> None:
 
 @pytest.mark.parametrize("target", DTYPES[1:9])
 @pytest.mark.parametrize("source", [np.int64, np.uint64])
-def test_cast_of_integers_wraps(source: type, target: type) -> None:
+def test_cast_of_integers_wraps(source: DTypeLike, target: DTypeLike) -> None:
     x = np.array([200, 70000, 2**31 + 5, 2**33 + 7], source)
 
     assert_node("Cast", [x], {"to": np_dtype_to_tensor_dtype(np.dtype(target))})
@@ -62,7 +63,7 @@ def test_cast_beyond_what_is_represented_is_refused() -> None:
 
 
 @pytest.mark.parametrize("target", DTYPES)
-def test_cast_like_takes_the_dtype_of_another(target: type) -> None:
+def test_cast_like_takes_the_dtype_of_another(target: DTypeLike) -> None:
     x = np.array([0, 1, 2.5, 100], np.float32)
 
     assert_node("CastLike", [x, np.zeros((), target)], opset=19)
@@ -70,7 +71,7 @@ def test_cast_like_takes_the_dtype_of_another(target: type) -> None:
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("shape", [(), (0, 2), (2, 3)])
-def test_identity(dtype: type, shape: tuple[int, ...]) -> None:
+def test_identity(dtype: DTypeLike, shape: tuple[int, ...]) -> None:
     assert_node("Identity", [np.ones(shape, dtype)])
 
 
@@ -99,7 +100,7 @@ def test_dropout_that_trains_is_refused() -> None:
 def test_dropout_that_trains_without_dropping_is_the_identity() -> None:
     x = np.ones(3, np.float32)
 
-    (y,) = run_node("Dropout", [x, np.float32(0), np.array(True)], opset=13, known=[1, 2])
+    (y,) = run_node("Dropout", [x, np.array(0, np.float32), np.array(True)], opset=13, known=[1, 2])
 
     np.testing.assert_array_equal(y, x)
 
@@ -119,7 +120,7 @@ def test_dropout_that_trains_without_dropping_is_the_identity() -> None:
         (ml_dtypes.float8_e4m3fn, np.uint8),
     ],
 )
-def test_bits_are_kept(source: type, target: type, rng: np.random.Generator) -> None:
+def test_bits_are_kept(source: DTypeLike, target: DTypeLike, rng: np.random.Generator) -> None:
     raw = rng.integers(0, 2 if source is np.bool_ else 256, 40, dtype=np.uint8)
     x = raw.view(source)
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import DTypeLike
 
 from edgesite.errors import ModelError, UnsupportedShapeError
 from edgesite.ir import Graph, Reduce
@@ -98,7 +99,7 @@ def test_conv_pads_a_dilated_window_by_its_whole_span(rng: np.random.Generator) 
 
 @pytest.mark.parametrize(("dtype", "rtol"), [(np.float64, 1e-12), (np.float16, 2e-2)])
 def test_conv_keeps_the_dtype_of_its_input(
-    dtype: type, rtol: float, rng: np.random.Generator
+    dtype: DTypeLike, rtol: float, rng: np.random.Generator
 ) -> None:
     x, w, b = (uniform(rng, *s).astype(dtype) for s in [(1, 3, 6, 5), (4, 3, 3, 3), (4,)])
 

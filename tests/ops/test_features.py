@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import DTypeLike
 
 from edgesite.errors import ModelError
 from tests.ops.interpreter import run_node
@@ -12,13 +13,13 @@ from tests.ops.oracle import assert_node
 ML = "ai.onnx.ml"
 
 
-def table(rng: np.random.Generator, rows: int = 5, dtype: type = np.float32) -> Any:
+def table(rng: np.random.Generator, rows: int = 5, dtype: DTypeLike = np.float32) -> Any:
     return (4 * rng.standard_normal((rows, 3))).astype(dtype)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int64, np.int32])
 @pytest.mark.parametrize("values", [[0.5, -2.0, 3.0], [0.25]])
-def test_scaling(dtype: type, values: list[float], rng: np.random.Generator) -> None:
+def test_scaling(dtype: DTypeLike, values: list[float], rng: np.random.Generator) -> None:
     attributes = {"offset": values, "scale": values}
 
     assert_node("Scaler", [table(rng, dtype=dtype)], attributes, 1, domain=ML)
@@ -55,7 +56,9 @@ def test_filling_in_integers() -> None:
 
 @pytest.mark.parametrize("shape", [(3,), (2, 3), (2, 4, 3)])
 @pytest.mark.parametrize("dtype", [np.float32, np.int64])
-def test_choosing_features(shape: tuple[int, ...], dtype: type, rng: np.random.Generator) -> None:
+def test_choosing_features(
+    shape: tuple[int, ...], dtype: DTypeLike, rng: np.random.Generator
+) -> None:
     x = rng.integers(0, 9, shape).astype(dtype)
 
     assert_node("ArrayFeatureExtractor", [x, np.array([2, 0], np.int64)], {}, 1, domain=ML)
@@ -70,7 +73,7 @@ def test_putting_features_side_by_side(rng: np.random.Generator) -> None:
 
 
 @pytest.mark.parametrize("dtype", [np.int64, np.float32])
-def test_one_hot(dtype: type) -> None:
+def test_one_hot(dtype: DTypeLike) -> None:
     x = np.array([[1], [4], [7], [4]], dtype)
 
     assert_node("OneHotEncoder", [x], {"cats_int64s": [4, 1]}, 1, domain=ML)

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import DTypeLike
 
 from tests.ops.interpreter import express_node, run_node
 from tests.ops.oracle import assert_node
@@ -11,7 +12,7 @@ from tests.ops.oracle import assert_node
 
 @pytest.mark.parametrize("shape", [[], [0], [2, 3], [4, 0, 1]])
 @pytest.mark.parametrize("dtype", [np.float32, np.float16, np.int64, np.uint8, np.bool_])
-def test_constant_of_shape_repeats_its_value(shape: list[int], dtype: type) -> None:
+def test_constant_of_shape_repeats_its_value(shape: list[int], dtype: DTypeLike) -> None:
     sizes, value = np.array(shape, np.int64), np.array([1], dtype)
 
     (y,) = run_node("ConstantOfShape", [sizes], {"value": value}, known=[0])
@@ -41,5 +42,5 @@ def test_constant_of_shape_stays_one_number() -> None:
         ((1.5, -2, -0.5), np.float64),
     ],
 )
-def test_range_counts_up_to_its_limit(bounds: tuple[Any, ...], dtype: type) -> None:
+def test_range_counts_up_to_its_limit(bounds: tuple[Any, ...], dtype: DTypeLike) -> None:
     assert_node("Range", [np.array(bound, dtype) for bound in bounds], known=[0, 1, 2])

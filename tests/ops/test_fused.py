@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import DTypeLike
 
 from edgesite.errors import UnsupportedOperatorError
 from tests.ops.interpreter import Array, run_node
@@ -22,7 +23,7 @@ def check(
     assert_node(op_type, inputs, attributes, 1, outputs, domain=MICROSOFT, **options)
 
 
-def numbers(rng: np.random.Generator, *shape: int, dtype: type = np.float32) -> Array:
+def numbers(rng: np.random.Generator, *shape: int, dtype: DTypeLike = np.float32) -> Array:
     return rng.standard_normal(shape).astype(dtype)
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import DTypeLike
 
 from edgesite.errors import ModelError
 from edgesite.ir import Load, walk
@@ -104,7 +105,7 @@ def test_scatter_nd_combines_in_order(
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.int32, np.int64, np.uint8, np.bool_])
-def test_scatter_nd_keeps_the_dtype_of_its_input(dtype: type) -> None:
+def test_scatter_nd_keeps_the_dtype_of_its_input(dtype: DTypeLike) -> None:
     inputs = [numbered(4, dtype=dtype), np.array([[1], [3]]), np.array([1, 1], dtype)]
 
     assert_node("ScatterND", inputs)
@@ -131,7 +132,8 @@ def test_indices_and_updates_that_do_not_fit_are_refused(
     op: str, shapes: list[tuple[int, ...]]
 ) -> None:
     x, indices, *updates = shapes
-    feeds = [np.ones(x, np.float32), np.zeros(indices, np.int64)]
+    feeds: list[Array] = [np.ones(x, np.float32), np.zeros(indices, np.int64)]
+    feeds += [np.ones(u, np.float32) for u in updates]
 
     with pytest.raises(ModelError):
-        run_node(op, [*feeds, *(np.ones(u, np.float32) for u in updates)], {}, 18)
+        run_node(op, feeds, {}, 18)

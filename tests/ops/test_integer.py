@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import DTypeLike
 
 from tests.ops.interpreter import run_node
 from tests.ops.oracle import answer, assert_node
@@ -11,7 +12,7 @@ from tests.ops.oracle import answer, assert_node
 Array = np.ndarray[Any, np.dtype[Any]]
 
 
-def whole(rng: np.random.Generator, dtype: type, *shape: int) -> Array:
+def whole(rng: np.random.Generator, dtype: DTypeLike, *shape: int) -> Array:
     limits = np.iinfo(dtype)
     return rng.integers(limits.min, limits.max, shape, endpoint=True).astype(dtype)
 
@@ -50,7 +51,7 @@ def test_conv_integer_pads_with_the_zero_point(
     zero: tuple[int, ...] | None, rng: np.random.Generator
 ) -> None:
     x, w = whole(rng, np.uint8, 2, 3, 7, 5), whole(rng, np.int8, 4, 3, 3, 3)
-    zeros = [] if zero is None else [np.uint8(17), whole(rng, np.int8, *zero)]
+    zeros = [] if zero is None else [np.array(17, np.uint8), whole(rng, np.int8, *zero)]
 
     attributes = {"pads": [1, 1, 1, 1], "strides": [2, 1]}
     expected = [x.astype(np.int32), w.astype(np.int32)]

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import DTypeLike
 
 from edgesite.errors import ModelError, UnsupportedShapeError
 from tests.ops.interpreter import run_node
@@ -14,7 +15,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 DTYPES = [np.float32, np.float16, np.float64, np.int8, np.int64, np.uint8, np.uint64, np.bool_]
 
 
-def numbered(*shape: int, dtype: type = np.float32) -> Array:
+def numbered(*shape: int, dtype: DTypeLike = np.float32) -> Array:
     return np.arange(np.prod(shape, dtype=int)).reshape(shape).astype(dtype)
 
 
@@ -96,7 +97,7 @@ def test_transpose_reverses_axes_by_itself() -> None:
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_views_keep_the_dtype_of_their_input(dtype: type) -> None:
+def test_views_keep_the_dtype_of_their_input(dtype: DTypeLike) -> None:
     assert_node("Transpose", [numbered(2, 3, dtype=dtype)])
 
 

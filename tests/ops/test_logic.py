@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from numpy.typing import DTypeLike
 
 from tests.ops.oracle import assert_node
 
@@ -41,7 +42,7 @@ def test_comparison_broadcasts(
 
 @pytest.mark.parametrize("dtype", NUMBERS)
 @pytest.mark.parametrize("name", COMPARISONS)
-def test_comparison_takes_every_number(name: str, dtype: type) -> None:
+def test_comparison_takes_every_number(name: str, dtype: DTypeLike) -> None:
     limits = np.iinfo(dtype) if np.issubdtype(dtype, np.integer) else np.finfo(dtype)
     a = np.array([limits.max, limits.min, 1, 2, 3], dtype)
     b = np.array([limits.min, limits.max, 1, 3, 2], dtype)
@@ -70,7 +71,7 @@ def test_truth_values_broadcast(
 
 @pytest.mark.parametrize("dtype", NUMBERS[:8])
 @pytest.mark.parametrize("name", ["BitwiseAnd", "BitwiseOr", "BitwiseXor"])
-def test_bits_combine(name: str, dtype: type, rng: np.random.Generator) -> None:
+def test_bits_combine(name: str, dtype: DTypeLike, rng: np.random.Generator) -> None:
     a = rng.integers(0, 128, (2, 3)).astype(dtype)
     b = rng.integers(0, 128, (3,)).astype(dtype)
 
@@ -78,7 +79,7 @@ def test_bits_combine(name: str, dtype: type, rng: np.random.Generator) -> None:
 
 
 @pytest.mark.parametrize("dtype", [*NUMBERS, bool])
-def test_where_takes_every_dtype(dtype: type, rng: np.random.Generator) -> None:
+def test_where_takes_every_dtype(dtype: DTypeLike, rng: np.random.Generator) -> None:
     condition = rng.integers(0, 2, (2, 3)).astype(bool)
     x = rng.integers(0, 2, (3,)).astype(dtype)
     y = rng.integers(0, 2, (4, 1, 1)).astype(dtype)

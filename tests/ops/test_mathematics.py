@@ -3,6 +3,7 @@ from __future__ import annotations
 import ml_dtypes
 import numpy as np
 import pytest
+from numpy.typing import DTypeLike
 
 from tests.ops.oracle import assert_node
 
@@ -50,7 +51,7 @@ def test_function_equals_onnxruntime(
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 @pytest.mark.parametrize("dtype", [np.float16, ml_dtypes.bfloat16, np.float64])
-def test_function_takes_every_float(name: str, dtype: np.dtype, rng: np.random.Generator) -> None:
+def test_function_takes_every_float(name: str, dtype: DTypeLike, rng: np.random.Generator) -> None:
     low, high = FUNCTIONS[name]
     x = rng.uniform(low, high, (3, 4)).astype(dtype)
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import DTypeLike
 
 from edgesite.errors import ModelError
 from edgesite.ir import Graph, Reduce
@@ -67,7 +68,7 @@ def test_matmul_broadcasts_all_but_the_matrices(
 
 
 @pytest.mark.parametrize("dtype", [np.int32, np.int64, np.uint32, np.uint64, np.float64])
-def test_matmul_keeps_the_dtype_of_its_operands(dtype: type, rng: np.random.Generator) -> None:
+def test_matmul_keeps_the_dtype_of_its_operands(dtype: DTypeLike, rng: np.random.Generator) -> None:
     a, b = rng.integers(0, 100, (3, 5)), rng.integers(0, 100, (5, 4))
 
     assert_node("MatMul", [a.astype(dtype), b.astype(dtype)])
@@ -107,7 +108,7 @@ def test_gemm_transposes_and_adds(
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.int32, np.int64, np.uint32])
-def test_gemm_keeps_the_dtype_of_its_operands(dtype: type, rng: np.random.Generator) -> None:
+def test_gemm_keeps_the_dtype_of_its_operands(dtype: DTypeLike, rng: np.random.Generator) -> None:
     arrays = [rng.integers(0, 100, shape).astype(dtype) for shape in [(3, 5), (5, 4), (4,)]]
 
     assert_node("Gemm", arrays, {"alpha": 2.0})
@@ -132,7 +133,7 @@ def test_einsum_sums_what_the_result_lacks(
 
 
 @pytest.mark.parametrize("dtype", [np.int32, np.int64, np.float64])
-def test_einsum_keeps_the_dtype_of_its_operands(dtype: type, rng: np.random.Generator) -> None:
+def test_einsum_keeps_the_dtype_of_its_operands(dtype: DTypeLike, rng: np.random.Generator) -> None:
     a, b = (rng.integers(-9, 9, shape).astype(dtype) for shape in [(2, 3), (3, 4)])
 
     assert_node("Einsum", [a, b], {"equation": "ij,jk->ik"})

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from numpy.typing import DTypeLike
 from onnx.helper import np_dtype_to_tensor_dtype
 
 from edgesite.errors import ModelError, UnsupportedShapeError
@@ -21,7 +22,7 @@ def test_trilu(shape: tuple[int, ...], k: int | None, upper: int, rng: np.random
 
 
 @pytest.mark.parametrize("dtype", [np.int64, np.float64, bool])
-def test_trilu_takes_other_dtypes(dtype: type) -> None:
+def test_trilu_takes_other_dtypes(dtype: DTypeLike) -> None:
     assert_node("Trilu", [np.ones((3, 3), dtype)])
 
 
@@ -32,7 +33,7 @@ def test_eye_like(shape: tuple[int, ...], k: int) -> None:
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.int32, np.int64, np.uint64])
-def test_eye_like_in_another_dtype(dtype: type) -> None:
+def test_eye_like_in_another_dtype(dtype: DTypeLike) -> None:
     number = np_dtype_to_tensor_dtype(np.dtype(dtype))
 
     assert_node("EyeLike", [np.ones((3, 4), np.float32)], {"dtype": number})
@@ -55,7 +56,7 @@ def test_one_hot_puts_its_axis_anywhere(axis: int, rng: np.random.Generator) -> 
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.int32, np.int64])
-def test_one_hot_of_other_index_dtypes(dtype: type) -> None:
+def test_one_hot_of_other_index_dtypes(dtype: DTypeLike) -> None:
     inputs = [np.array([0, 2, 4], dtype), np.array(5, dtype), np.array([0, 1], np.float32)]
 
     assert_node("OneHot", inputs, known=[1])

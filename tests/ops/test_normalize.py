@@ -3,6 +3,7 @@ from __future__ import annotations
 import ml_dtypes
 import numpy as np
 import pytest
+from numpy.typing import DTypeLike
 
 from edgesite.errors import ModelError, UnsupportedOperatorError
 from tests.ops.interpreter import run_node
@@ -50,7 +51,7 @@ def test_softmax_has_a_default_axis_per_version(
 
 @pytest.mark.parametrize("name", SOFTMAXES)
 @pytest.mark.parametrize("dtype", [np.float16, ml_dtypes.bfloat16, np.float64])
-def test_softmax_takes_other_floats(name: str, dtype: type, rng: np.random.Generator) -> None:
+def test_softmax_takes_other_floats(name: str, dtype: DTypeLike, rng: np.random.Generator) -> None:
     x = rng.standard_normal((3, 5)).astype(dtype)
 
     assert_node(name, [x], opset=13, rtol=1e-6 if dtype is np.float64 else 2e-2)
@@ -143,7 +144,7 @@ def test_layer_normalization_without_bias(rng: np.random.Generator) -> None:
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float64])
-def test_layer_normalization_of_other_floats(dtype: type, rng: np.random.Generator) -> None:
+def test_layer_normalization_of_other_floats(dtype: DTypeLike, rng: np.random.Generator) -> None:
     x = (100 * rng.standard_normal((2, 64))).astype(dtype)
     scale, bias = (p.astype(dtype) for p in _parameters(rng, (64,), (64,)))
 
@@ -222,7 +223,7 @@ def test_lp_normalization_of_zeros_is_zero() -> None:
 @pytest.mark.parametrize("size", [1, 3, 5, 9])
 @pytest.mark.parametrize("attributes", [{}, {"alpha": 0.5, "beta": 0.3, "bias": 2.0}])
 def test_local_response_normalization(
-    size: int, attributes: dict, rng: np.random.Generator
+    size: int, attributes: dict[str, float], rng: np.random.Generator
 ) -> None:
     x = rng.standard_normal((2, 7, 3, 4), np.float32)
 

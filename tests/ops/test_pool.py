@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import DTypeLike
 
 from edgesite.errors import ModelError
 from tests.ops.interpreter import run_node
@@ -87,7 +88,7 @@ def test_pool_dilates(name: str, ceil_mode: int, rng: np.random.Generator) -> No
 
 
 @pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.float16, np.float64])
-def test_max_pool_takes_every_dtype(dtype: type, rng: np.random.Generator) -> None:
+def test_max_pool_takes_every_dtype(dtype: DTypeLike, rng: np.random.Generator) -> None:
     x = rng.integers(0, 100, (2, 3, 7, 5)).astype(dtype)
 
     assert_node("MaxPool", [x], {"kernel_shape": [3, 3], "pads": [1, 1, 1, 1]}, opset=22)

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import DTypeLike
 
 from tests.ops.interpreter import Array
 from tests.ops.test_fused import check, numbers
@@ -11,12 +12,12 @@ from tests.ops.test_fused import check, numbers
 DTYPES = [np.uint8, np.int8]
 
 
-def codes(rng: np.random.Generator, dtype: type, *shape: int) -> Array:
+def codes(rng: np.random.Generator, dtype: DTypeLike, *shape: int) -> Array:
     limits = np.iinfo(dtype)
     return rng.integers(limits.min, limits.max, shape, endpoint=True).astype(dtype)
 
 
-def step(size: float, zero: int, dtype: type) -> list[Array]:
+def step(size: float, zero: int, dtype: DTypeLike) -> list[Array]:
     return [np.array(size, np.float32), np.array(zero, dtype)]
 
 
@@ -24,7 +25,7 @@ def step(size: float, zero: int, dtype: type) -> list[Array]:
 @pytest.mark.parametrize("op_type", ["QLinearAdd", "QLinearMul"])
 @pytest.mark.parametrize("shape", [(2, 5), (5,), (1, 5), (2, 1)])
 def test_arithmetic(
-    op_type: str, shape: tuple[int, ...], dtype: type, rng: np.random.Generator
+    op_type: str, shape: tuple[int, ...], dtype: DTypeLike, rng: np.random.Generator
 ) -> None:
     left = [codes(rng, dtype, 2, 5), *step(0.03, 7, dtype)]
     right = [codes(rng, dtype, *shape), *step(0.017, 5, dtype)]
@@ -44,7 +45,7 @@ def test_arithmetic(
     ],
 )
 def test_functions(
-    op_type: str, attributes: dict[str, Any], dtype: type, rng: np.random.Generator
+    op_type: str, attributes: dict[str, Any], dtype: DTypeLike, rng: np.random.Generator
 ) -> None:
     inputs = [codes(rng, dtype, 1, 4, 5, 6), *step(0.03, 7, dtype), *step(0.0213, -3 % 128, dtype)]
 
@@ -53,7 +54,7 @@ def test_functions(
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("opset", [11, 13])
-def test_softmax(opset: int, dtype: type, rng: np.random.Generator) -> None:
+def test_softmax(opset: int, dtype: DTypeLike, rng: np.random.Generator) -> None:
     low = np.iinfo(dtype).min
     inputs = [codes(rng, dtype, 3, 10), *step(0.05, 7, dtype), *step(1 / 256, low, dtype)]
 
@@ -61,7 +62,7 @@ def test_softmax(opset: int, dtype: type, rng: np.random.Generator) -> None:
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_concat(dtype: type, rng: np.random.Generator) -> None:
+def test_concat(dtype: DTypeLike, rng: np.random.Generator) -> None:
     parts = [
         part
         for size in (0.03, 0.02, 0.05)
@@ -74,7 +75,9 @@ def test_concat(dtype: type, rng: np.random.Generator) -> None:
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("transposed", [0, 1])
 @pytest.mark.parametrize("is_quantised", [True, False])
-def test_gemm(is_quantised: bool, transposed: int, dtype: type, rng: np.random.Generator) -> None:
+def test_gemm(
+    is_quantised: bool, transposed: int, dtype: DTypeLike, rng: np.random.Generator
+) -> None:
     weights = codes(rng, dtype, *((4, 7) if transposed else (7, 4)))
     scales = rng.uniform(0.01, 0.02, 4).astype(np.float32)
     inputs = [codes(rng, dtype, 3, 7), *step(0.03, 7, dtype), weights, scales, np.zeros(4, dtype)]

@@ -3,6 +3,7 @@ from __future__ import annotations
 import ml_dtypes
 import numpy as np
 import pytest
+from numpy.typing import DTypeLike
 
 from edgesite.errors import ModelError, UnsupportedShapeError
 from tests.ops.interpreter import run_node
@@ -65,10 +66,10 @@ def test_reduction_without_axes(
 ) -> None:
     x = rng.uniform(-2, 2, (2, 3)).astype(np.float32)
     x = np.abs(x) if name == "ReduceLogSum" else x
-    inputs = [x] if axes is None else [x, np.array(axes, np.int64)]
+    given = [] if axes is None else [np.array(axes, np.int64)]
     expected = _numpy_reduction(name, x, () if noop else (0, 1))
 
-    (y,) = run_node(name, inputs, {"noop_with_empty_axes": noop}, opset=20, known=[1])
+    (y,) = run_node(name, [x, *given], {"noop_with_empty_axes": noop}, opset=20, known=[1])
 
     np.testing.assert_allclose(y, expected, rtol=1e-5)
 
@@ -119,7 +120,7 @@ def test_reduction_of_nothing(name: str, expected: float) -> None:
 
 @pytest.mark.parametrize("dtype", [np.int32, np.int64, np.float64])
 @pytest.mark.parametrize("name", [name for name in REDUCTIONS if "Log" not in name])
-def test_reduction_of_wide_numbers(name: str, dtype: type, rng: np.random.Generator) -> None:
+def test_reduction_of_wide_numbers(name: str, dtype: DTypeLike, rng: np.random.Generator) -> None:
     x = rng.integers(1, 7, (3, 4)).astype(dtype)
 
     assert_node(name, [x, np.array([1])], opset=18, known=[1])
@@ -127,7 +128,7 @@ def test_reduction_of_wide_numbers(name: str, dtype: type, rng: np.random.Genera
 
 @pytest.mark.parametrize("dtype", [np.int8, np.uint8, bool])
 @pytest.mark.parametrize("name", ["ReduceMax", "ReduceMin"])
-def test_extremes_of_narrow_numbers(name: str, dtype: type, rng: np.random.Generator) -> None:
+def test_extremes_of_narrow_numbers(name: str, dtype: DTypeLike, rng: np.random.Generator) -> None:
     x = rng.integers(-100, 100, (3, 4)).astype(dtype)
 
     assert_node(name, [x, np.array([1])], opset=20, known=[1])
@@ -135,7 +136,7 @@ def test_extremes_of_narrow_numbers(name: str, dtype: type, rng: np.random.Gener
 
 @pytest.mark.parametrize("dtype", [np.float16, ml_dtypes.bfloat16])
 @pytest.mark.parametrize("name", REDUCTIONS)
-def test_halves_sum_in_float32(name: str, dtype: type, rng: np.random.Generator) -> None:
+def test_halves_sum_in_float32(name: str, dtype: DTypeLike, rng: np.random.Generator) -> None:
     x = rng.uniform(0.5, 1, (3, 8)).astype(dtype)
     expected = _numpy_reduction(name, x.astype(np.float64), (1,))
 
@@ -157,7 +158,7 @@ def test_log_sum_exp_does_not_overflow(values: list[float]) -> None:
 
     (y,) = run_node("ReduceLogSumExp", [x], opset=18)
 
-    np.testing.assert_allclose(y.item(), np.logaddexp(*values), rtol=1e-6)
+    np.testing.assert_allclose(y.item(), np.logaddexp.reduce(values), rtol=1e-6)
 
 
 def test_axes_must_be_known() -> None:
@@ -193,7 +194,7 @@ def test_position_of_extremes(
 @pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int32, np.int64, np.float64, np.float16])
 @pytest.mark.parametrize("name", ["ArgMax", "ArgMin"])
 def test_position_of_extremes_of_other_dtypes(
-    name: str, dtype: type, rng: np.random.Generator
+    name: str, dtype: DTypeLike, rng: np.random.Generator
 ) -> None:
     assert_node(name, [rng.integers(0, 100, (3, 7)).astype(dtype)], {"axis": 1}, opset=13)
 
@@ -211,7 +212,7 @@ def test_cumulative_sum(
 
 
 @pytest.mark.parametrize("dtype", [np.int32, np.int64, np.float64])
-def test_cumulative_sum_of_other_dtypes(dtype: type) -> None:
+def test_cumulative_sum_of_other_dtypes(dtype: DTypeLike) -> None:
     assert_node("CumSum", [np.arange(5).astype(dtype), np.array([0])], opset=14, known=[1])
 
 

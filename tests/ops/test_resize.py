@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import DTypeLike
 from onnx.reference import ReferenceEvaluator
 
 from edgesite.errors import ModelError, UnsupportedShapeError
@@ -169,14 +170,16 @@ def test_resize_takes_any_rank(mode: str, rank: int, rng: np.random.Generator) -
     (y,) = run_node("Resize", [x, None, None, sizes], attributes, known=[3])
 
     model = one_node("Resize", [x, None, None, sizes], attributes, 21, 1)
-    (expected,) = ReferenceEvaluator(model).run(None, {"input0": x, "input3": sizes})
+    (expected,) = map(
+        np.asarray, ReferenceEvaluator(model).run(None, {"input0": x, "input3": sizes})
+    )
     np.testing.assert_allclose(y, expected, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.int8, np.int32, np.float16, np.float64])
 @pytest.mark.parametrize("mode", ["nearest", "linear"])
 def test_resize_keeps_the_dtype_of_its_input(
-    mode: str, dtype: type, rng: np.random.Generator
+    mode: str, dtype: DTypeLike, rng: np.random.Generator
 ) -> None:
     x = rng.integers(0, 100, (1, 2, 4, 5)).astype(dtype)
 

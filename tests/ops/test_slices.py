@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import DTypeLike
 
 from edgesite.errors import ModelError
 from edgesite.ir import Builder, DType
@@ -110,7 +111,9 @@ def test_slice_of_old_versions_has_attributes(axes: list[int] | None) -> None:
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int8, np.int32, np.int64, np.bool_])
 @pytest.mark.parametrize(("shape", "pads"), PADS)
-def test_pad_fills_with_a_constant(shape: tuple[int, ...], pads: list[int], dtype: type) -> None:
+def test_pad_fills_with_a_constant(
+    shape: tuple[int, ...], pads: list[int], dtype: DTypeLike
+) -> None:
     x = numbered(*shape, dtype=dtype)
 
     assert_node("Pad", [x, integers(pads), np.array(1, dtype)], known=[1, 2])

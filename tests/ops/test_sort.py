@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from numpy.typing import DTypeLike
 
 from tests.ops.interpreter import express_node
 from tests.ops.oracle import assert_node
@@ -29,7 +30,7 @@ def test_the_first_along_any_axis(axis: int, k: int, rng: np.random.Generator) -
 
 
 @pytest.mark.parametrize("dtype", [np.int64, np.int32, np.uint8, np.float64])
-def test_every_kind_of_element(dtype: type, rng: np.random.Generator) -> None:
+def test_every_kind_of_element(dtype: DTypeLike, rng: np.random.Generator) -> None:
     x = rng.integers(0, 200, (3, 20)).astype(dtype)
 
     assert_node("TopK", [x, np.array([20])], outputs=2, known=(1,), opset=24)

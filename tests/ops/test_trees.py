@@ -8,6 +8,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+from numpy.typing import DTypeLike
 
 import edgesite
 from edgesite.errors import ModelError, UnsupportedOperatorError
@@ -42,7 +43,7 @@ def with_weights(kind: str, ids: list[int], **changes: Any) -> dict[str, Any]:
     return tree(**{**weights, **changes})
 
 
-def features(rng: np.random.Generator, rows: int, dtype: type = np.float32) -> Any:
+def features(rng: np.random.Generator, rows: int, dtype: DTypeLike = np.float32) -> Any:
     x = rng.uniform(-1, 2, (rows, 3)).astype(dtype)
     x[::3, 0] = 0.5
     return x
@@ -88,7 +89,9 @@ def test_missing_values_go_where_the_node_says(rng: np.random.Generator) -> None
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.int64, np.int32])
-def test_classifiers_take_numbers_of_other_dtypes(dtype: type, rng: np.random.Generator) -> None:
+def test_classifiers_take_numbers_of_other_dtypes(
+    dtype: DTypeLike, rng: np.random.Generator
+) -> None:
     attributes = with_weights("class", [0, 1, 2, 1], classlabels_int64s=[0, 1, 2])
 
     assert_node("TreeEnsembleClassifier", [features(rng, 9, dtype)], attributes, 3, 2, domain=ML)

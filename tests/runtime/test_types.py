@@ -11,9 +11,10 @@ import pytest
 
 from edgesite.site.assets import theme_folder
 from edgesite.targets.declarations import declare
-from edgesite.targets.manifest import Manifest, TensorInfo
+from edgesite.targets.manifest import TensorInfo
 from edgesite.tasks.classification import Classification
 from edgesite.tasks.inputs import ImageInput
+from tests.models import partial_manifest
 from tests.runtime.tiny import manifest_of
 
 if TYPE_CHECKING:
@@ -77,11 +78,12 @@ def test_the_sources_are_well_typed(project: str) -> None:
 @pytest.fixture
 def user(tmp_path: Path) -> Path:
     manifest = manifest_of({"my input": ("float32", (1, 3, 32, 32)), "ids": ("int64", (1, 5))})
-    places = {
-        key: [TensorInfo(**place) for place in manifest[key]] for key in ("inputs", "outputs")
-    }
+    inputs, outputs = (
+        [TensorInfo(**place) for place in manifest[key]] for key in ("inputs", "outputs")
+    )
     # The rest of a manifest has no part in the types.
-    (tmp_path / "model.d.ts").write_text(declare(Manifest.model_construct(**places, task=TASK)))
+    types = declare(partial_manifest(inputs, outputs, task=TASK))
+    (tmp_path / "model.d.ts").write_text(types)
     options = {"target": "es2022", "module": "esnext", "moduleResolution": "bundler"}
     strict = {"strict": True, "noUncheckedIndexedAccess": True, "lib": ["es2022"], "types": []}
     config = {"compilerOptions": options | strict, "files": ["user.ts"]}

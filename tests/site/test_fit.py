@@ -13,7 +13,8 @@ from edgesite.site.fit import Fit, fit
 from edgesite.site.problems import Problems
 from edgesite.site.source import DemoSource
 from edgesite.site.validate import validated
-from edgesite.targets.manifest import Manifest, TensorInfo
+from edgesite.targets.manifest import TensorInfo
+from tests.models import partial_manifest
 
 Shape = tuple[int, ...]
 
@@ -46,7 +47,7 @@ def fitted(
         body_markdown="",
         pictures=(),
     )
-    manifest = Manifest.model_construct(inputs=inputs or (IMAGE,), outputs=outputs)
+    manifest = partial_manifest(inputs or (IMAGE,), outputs)
     problems = Problems()
     found = fit(demo, manifest, problems)
     problems.raise_any()

@@ -8,6 +8,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+from numpy.typing import DTypeLike
 from onnx import helper
 
 import edgesite
@@ -129,7 +130,7 @@ def test_a_quantised_convolution_is_exact(
     x: tuple[int, ...],
     w: tuple[int, ...],
     attributes: dict[str, Any],
-    dtype: type,
+    dtype: DTypeLike,
     rng: np.random.Generator,
 ) -> None:
     limits = np.iinfo(dtype)
@@ -176,7 +177,7 @@ def test_winograds_way_is_exact(
     channels: int,
     filters: int,
     pad: int,
-    dtype: type,
+    dtype: DTypeLike,
     rng: np.random.Generator,
 ) -> None:
     limits = np.iinfo(dtype)
@@ -212,7 +213,7 @@ def test_the_largest_sums_take_tiles_that_leave_them_room(
 
 @pytest.mark.parametrize("y_scale", [0.001, 0.05, 1e4])
 @pytest.mark.parametrize("dtype", [np.uint8, np.int8])
-def test_extremes_saturate(dtype: type, y_scale: float, rng: np.random.Generator) -> None:
+def test_extremes_saturate(dtype: DTypeLike, y_scale: float, rng: np.random.Generator) -> None:
     limits = np.iinfo(dtype)
     given = rng.choice([limits.min, limits.max], (1, 64, 4, 4)).astype(dtype)
     weights = rng.choice([-128, 127], (16, 64, 1, 1)).astype(np.int8)
@@ -258,7 +259,7 @@ def linear(name: str, out: str, op: str = "DequantizeLinear", scale: str = "s") 
     return helper.make_node(op, [name, scale, f"{scale}z"], [out])
 
 
-SCALES = {
+SCALES: dict[str, Array] = {
     "s": np.asarray(0.031, F),
     "sz": np.asarray(131, np.uint8),
     "t": np.asarray(0.052, F),
@@ -296,7 +297,7 @@ def test_operators_between_bytes_are_as_in_onnxruntime(
 @pytest.mark.parametrize("dtype", [np.uint8, np.int8])
 @pytest.mark.parametrize("relu", [True, False])
 def test_every_sum_of_two_bytes_is_rounded_as_onnxruntime_does_on_x86(
-    dtype: type, relu: bool, rng: np.random.Generator
+    dtype: type[np.integer], relu: bool, rng: np.random.Generator
 ) -> None:
     limits = np.iinfo(dtype)
     every = np.arange(limits.min, limits.max + 1).astype(dtype)
@@ -345,7 +346,7 @@ def test_bytes_are_joined(same: bool, rng: np.random.Generator) -> None:
 def test_a_whole_block_reads_no_bytes_twice(rng: np.random.Generator) -> None:
     """Convolutions, a residual sum and a pool, of one value that three operators read."""
     feeds = {"x0": rng.standard_normal((1, 8, 9, 9)).astype(F)}
-    numbers = SCALES | {
+    numbers: dict[str, Array] = SCALES | {
         "w1": rng.integers(-127, 128, (8, 8, 3, 3)).astype(np.int8),
         "w2": rng.integers(-127, 128, (8, 1, 3, 3)).astype(np.int8),
         "u": np.asarray(0.004, F),
@@ -376,7 +377,7 @@ def test_a_whole_block_reads_no_bytes_twice(rng: np.random.Generator) -> None:
 def test_the_integer_operators_use_the_same_kernels(zero: int, rng: np.random.Generator) -> None:
     feeds = {"xq": rng.integers(0, 256, (1, 9, 5, 7)).astype(np.uint8)}
     weights = rng.integers(-100, 100, (11, 9, 3, 3)).astype(np.int8)
-    numbers = SCALES | {
+    numbers: dict[str, Array] = SCALES | {
         "w": weights,
         "ws": rng.uniform(0.001, 0.01, 11).astype(F),
         "wz": np.full(11, zero, np.int8),
@@ -413,7 +414,7 @@ def test_asymmetric_weights_that_need_nine_bits_stay_right(rng: np.random.Genera
 def test_a_nan_becomes_the_lowest_byte_with_and_without_lanes() -> None:
     feeds = {"x": np.full(7, np.nan, F)}
     nodes = [linear("x", "q", "QuantizeLinear")]
-    numbers = {"s": np.asarray(1, F), "sz": np.asarray(0, np.uint8)}
+    numbers: dict[str, Array] = {"s": np.asarray(1, F), "sz": np.asarray(0, np.uint8)}
     compiled = edgesite.compile(model_of(nodes, feeds, ["q"], numbers))
 
     assert compiled.run(feeds)["q"].tolist() == [0] * 7
@@ -426,7 +427,11 @@ def test_a_picture_is_quantised_on_its_way_to_channels_last(
 ) -> None:
     feeds = {"x0": rng.standard_normal((1, channels, 5, width)).astype(F) * 3}
     weights = rng.integers(-127, 128, (8, channels, 3, 3)).astype(np.int8)
-    numbers = SCALES | {"w": weights, "u": np.asarray(0.004, F), "uz": np.asarray(0, np.int8)}
+    numbers: dict[str, Array] = SCALES | {
+        "w": weights,
+        "u": np.asarray(0.004, F),
+        "uz": np.asarray(0, np.int8),
+    }
     nodes = [
         linear("x0", "xq", "QuantizeLinear"),
         linear("xq", "x"),

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+import onnx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -22,26 +25,26 @@ from edgesite.targets.wasm.transforms import STRIDED
 from tests.models import Array, assert_answers_alike, model_of
 
 
-def calls_of(model: object) -> list[Step]:
+def calls_of(model: onnx.ModelProto) -> list[Step]:
     """The calls that a model is computed by."""
     schedule = make_schedule(choose_layouts(optimise(express(import_model(model))), reach))
     return list(calls((*schedule.preparation, *schedule.steps)))
 
 
-def kernels_of(model: object) -> set[str]:
+def kernels_of(model: onnx.ModelProto) -> set[str]:
     """The kinds of kernels a model is computed by."""
     return {step.kernel.name.split("_")[0] for step in calls_of(model)}
 
 
-def tiles_of(model: object) -> list[ContractKernel]:
+def tiles_of(model: onnx.ModelProto) -> list[ContractKernel]:
     """The contractions in register tiles among them."""
     kernels = (step.kernel for step in calls_of(model))
     return [kernel for kernel in kernels if isinstance(kernel, ContractKernel)]
 
 
 def conv(
-    rng: np.random.Generator, x: tuple[int, ...], w: tuple[int, ...], **attributes: object
-) -> tuple[object, dict[str, Array]]:
+    rng: np.random.Generator, x: tuple[int, ...], w: tuple[int, ...], **attributes: Any
+) -> tuple[onnx.ModelProto, dict[str, Array]]:
     """A convolution with bias and clamp, and an input."""
     feeds = {"x": rng.standard_normal(x, dtype=np.float32)}
     fan = float(np.prod(w[1:]))

@@ -5,8 +5,11 @@ from __future__ import annotations
 import gc
 import threading
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 from onnx import helper
 
@@ -33,11 +36,11 @@ def fine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("edgesite.targets.wasm.module.FEWEST_TOGETHER", 1)
 
 
-def schedule_of(model: object) -> Schedule:
+def schedule_of(model: onnx.ModelProto) -> Schedule:
     return make_schedule(choose_layouts(optimise(express(import_model(model))), reach))
 
 
-def assert_all_alike(model: object, feeds: dict[str, Array]) -> CompiledModel:
+def assert_all_alike(model: onnx.ModelProto, feeds: dict[str, Array]) -> CompiledModel:
     """One thread and several give the same bytes, time after time."""
     compiled = edgesite.compile(model)
     assert compiled.manifest.threads is not None
@@ -54,8 +57,8 @@ def assert_all_alike(model: object, feeds: dict[str, Array]) -> CompiledModel:
 
 
 def conv(
-    rng: np.random.Generator, x: tuple[int, ...], w: tuple[int, ...], **attributes: object
-) -> tuple[object, dict[str, Array]]:
+    rng: np.random.Generator, x: tuple[int, ...], w: tuple[int, ...], **attributes: Any
+) -> tuple[onnx.ModelProto, dict[str, Array]]:
     """A convolution with bias and clamp, and an input."""
     feeds = {"x": rng.standard_normal(x, dtype=np.float32)}
     weights = {
@@ -89,7 +92,7 @@ def test_threads_answer_convolutions_as_one_does(
     kind: str,
     x: tuple[int, ...],
     w: tuple[int, ...],
-    attributes: dict[str, object],
+    attributes: dict[str, Any],
     rng: np.random.Generator,
 ) -> None:
     model, feeds = conv(rng, x, w, **attributes)
@@ -98,7 +101,7 @@ def test_threads_answer_convolutions_as_one_does(
     assert any(kind in name for name in names_of_parts(model))
 
 
-def names_of_parts(model: object) -> set[str]:
+def names_of_parts(model: onnx.ModelProto) -> set[str]:
     """The kernels that several threads run."""
     steps = shared(schedule_of(model).steps)
     groups = [step for step in steps if isinstance(step, Shared)]
@@ -122,14 +125,14 @@ def names_of_parts(model: object) -> set[str]:
     ],
 )
 def test_threads_answer_loops_as_one_does(
-    shape: tuple[int, ...], make: Callable[[], list[object]], rng: np.random.Generator
+    shape: tuple[int, ...], make: Callable[[], list[onnx.NodeProto]], rng: np.random.Generator
 ) -> None:
     feeds = {"x": rng.standard_normal(shape, dtype=np.float32)}
 
     assert_all_alike(model_of(make(), feeds, ["y"], {"axis": np.array([1])}), feeds)
 
 
-def pool(kind: str, **attributes: object) -> object:
+def pool(kind: str, **attributes: Any) -> onnx.NodeProto:
     return helper.make_node(
         kind, ["x"], ["y"], kernel_shape=[3, 3], strides=[2, 2], pads=[1] * 4, **attributes
     )
@@ -153,9 +156,9 @@ def test_threads_answer_in_integers_as_one_does(
     w: tuple[int, ...], group: int, rng: np.random.Generator
 ) -> None:
     feeds = {"x": rng.integers(0, 255, (1, 16, 15, 15), np.uint8)}
-    weights = {
+    weights: dict[str, Array] = {
         "w": rng.integers(-127, 127, w).astype(np.int8),
-        "s": np.float32(0.02), "z": np.uint8(100), "t": np.int8(0),
+        "s": np.array(0.02, np.float32), "z": np.array(100, np.uint8), "t": np.array(0, np.int8),
     }  # fmt: skip
     nodes = [
         helper.make_node(
@@ -194,7 +197,7 @@ def test_a_shared_model_is_the_same_every_time(rng: np.random.Generator) -> None
     assert edgesite.compile(model).files() == edgesite.compile(model).files()
 
 
-def test_a_saved_model_keeps_what_threads_run(tmp_path, rng: np.random.Generator) -> None:
+def test_a_saved_model_keeps_what_threads_run(tmp_path: Path, rng: np.random.Generator) -> None:
     model, feeds = conv(rng, (1, 16, 96, 96), (24, 16, 3, 3))
     compiled = edgesite.compile(model)
     compiled.save(tmp_path / "m")

@@ -27,8 +27,8 @@ def correlated(tile: Array, taps: Array, stride: int) -> Array:
 
 @pytest.mark.parametrize("numbers", ALL, ids=lambda n: n.name)
 def test_the_matrices_filter_exactly(numbers: Arithmetic, rng: np.random.Generator) -> None:
-    tile = rng.integers(-255, 256, (numbers.span, numbers.span)) + Fraction(0)
-    taps = rng.integers(-128, 128, (3, 3)) + Fraction(0)
+    tile = rng.integers(-255, 256, (numbers.span, numbers.span)).astype(object) + Fraction(0)
+    taps = rng.integers(-128, 128, (3, 3)).astype(object) + Fraction(0)
 
     came_out = filtered(numbers, tile, taps)
 

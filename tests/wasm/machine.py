@@ -8,9 +8,23 @@ import numpy as np
 import wasmtime
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from edgesite.wasm import Module
 
 ENGINE = wasmtime.Engine()
+
+
+def function_of(exports: Mapping[str, object], name: str) -> wasmtime.Func:
+    exported = exports[name]
+    assert isinstance(exported, wasmtime.Func)
+    return exported
+
+
+def memory_of(exports: Mapping[str, object]) -> wasmtime.Memory:
+    exported = exports["memory"]
+    assert isinstance(exported, wasmtime.Memory)
+    return exported
 
 
 class Machine:
@@ -22,15 +36,17 @@ class Machine:
         self._exports = wasmtime.Instance(self._store, compiled, []).exports(self._store)
 
     def call(self, name: str, *arguments: float) -> Any:
-        return self._exports[name](self._store, *arguments)
+        return function_of(self._exports, name)(self._store, *arguments)
 
     def get(self, name: str) -> Any:
-        return self._exports[name].value(self._store)
+        exported = self._exports[name]
+        assert isinstance(exported, wasmtime.Global)
+        return exported.value(self._store)
 
     def write(self, address: int, array: np.ndarray) -> None:
-        self._exports["memory"].write(self._store, array.tobytes(), address)
+        memory_of(self._exports).write(self._store, array.tobytes(), address)
 
     def read(self, address: int, count: int, dtype: Any) -> np.ndarray:
         size_bytes = count * np.dtype(dtype).itemsize
-        payload = self._exports["memory"].read(self._store, address, address + size_bytes)
+        payload = memory_of(self._exports).read(self._store, address, address + size_bytes)
         return np.frombuffer(bytes(payload), dtype)

@@ -124,6 +124,10 @@ def select_bits(a: Array, b: Array, chosen: Array) -> Array:
     return (a & chosen) | (b & ~chosen)
 
 
+def either(condition: Array, x: Array, y: Array) -> Array:
+    return np.where(condition, x, y)
+
+
 def _integers() -> dict[str, Semantics]:
     table: dict[str, Semantics] = {
         "eqz": lambda x: mask(x == 0, x),
@@ -241,8 +245,8 @@ def _floats() -> dict[str, Semantics]:
         "div": np.divide,
         "min": minimum,
         "max": lambda x, y: minimum(x, y, greatest=True),
-        "pmin": lambda x, y: np.where(y < x, y, x),
-        "pmax": lambda x, y: np.where(x < y, y, x),
+        "pmin": lambda x, y: either(y < x, y, x),
+        "pmax": lambda x, y: either(x < y, y, x),
         "relaxed_min": np.minimum,
         "relaxed_max": np.maximum,
         "relaxed_madd": lambda x, y, z: x * y + z,

@@ -11,7 +11,7 @@ import wasmtime
 
 from edgesite.targets.machine import SharedMemory
 from edgesite.wasm import I32, I64, Function, Local, Module, Type, constant
-from tests.wasm.machine import Machine
+from tests.wasm.machine import Machine, function_of
 
 OTHER_VALUE, TIME_OVER = 1, 2
 
@@ -93,7 +93,7 @@ class Shared:
     def call(self, name: str) -> int:
         store = wasmtime.Store(self._engine)
         exports = wasmtime.Instance(store, self._module, [self._memory]).exports(store)
-        return exports[name](store)
+        return function_of(exports, name)(store)
 
 
 def shared_module() -> Module:

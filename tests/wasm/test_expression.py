@@ -58,7 +58,7 @@ REFUSED: list[Callable[[Function], object]] = [
     lambda f: a(f, F32).select(1.0, 2.0),
     lambda f: a(f, I32).select(1.0, 2.0),
     lambda f: a(f, I32).select(a(f, F32), a(f, I32)),
-    lambda f: a(f, I32) + None,
+    lambda f: a(f, I32) + None,  # type: ignore[arg-type]
     lambda f: a(f, I32) == "1",
     lambda f: a(f, I32).as_(F32X4),
     lambda f: a(f, F32X4).extract_lane(4),
@@ -87,7 +87,9 @@ REFUSED: list[Callable[[Function], object]] = [
 
 
 @pytest.mark.parametrize("mistake", REFUSED)
-def test_a_mistake_is_refused_on_its_line(f: Function, mistake: Callable) -> None:
+def test_a_mistake_is_refused_on_its_line(
+    f: Function, mistake: Callable[[Function], object]
+) -> None:
     with pytest.raises(InternalError):
         mistake(f)
 
@@ -144,7 +146,9 @@ CHANGES: list[Callable[[Function], None]] = [
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_a_load_may_not_move_behind_a_change_of_memory(f: Function, change: Callable) -> None:
+def test_a_load_may_not_move_behind_a_change_of_memory(
+    f: Function, change: Callable[[Function], None]
+) -> None:
     x = f.load(F32, 0)
     change(f)
 
@@ -185,7 +189,7 @@ def test_a_loop_may_not_change_its_bound(f: Function) -> None:
 
 def test_a_loop_counter_cannot_be_assigned(f: Function) -> None:
     with f.loop(0, 8) as at, pytest.raises(InternalError, match="is a let"):
-        f.assign(at, 3)
+        f.assign(at, 3)  # type: ignore[arg-type]
 
 
 def test_a_local_ends_with_its_block(f: Function) -> None:

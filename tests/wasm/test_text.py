@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Callable
 
 import pytest
 import wasmtime
@@ -100,7 +101,7 @@ def test_text_reads_like_the_code() -> None:
 
 
 @pytest.mark.parametrize("build", [scale_relu, everything])
-def test_another_assembler_makes_the_same_bytes_of_the_text(build) -> None:
+def test_another_assembler_makes_the_same_bytes_of_the_text(build: Callable[[], Module]) -> None:
     module = build()
 
     assert wasmtime.wat2wasm(module.text()) == module.encode(names=True)

@@ -16,7 +16,7 @@ from edgesite.wasm.function import Function, Global
 from edgesite.wasm.text import format_module
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from edgesite.wasm.types import Type
 
@@ -107,7 +107,13 @@ class Module:
         function.finish()
 
     def global_(
-        self, name: str, view: Type, initial: Operand, *, mutable: bool = True, export: bool = False
+        self,
+        name: str,
+        view: Type,
+        initial: Operand | Sequence[float],
+        *,
+        mutable: bool = True,
+        export: bool = False,
     ) -> Global:
         """Declare a global with a constant initial value."""
         value = constant(view, initial)
