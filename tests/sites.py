@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 from edgesite.site.cache import Cache
 from edgesite.site.facts import site_facts
+from edgesite.site.finished import Finished
 from edgesite.site.hooks import Hooks
 from edgesite.site.language import find_language
 from edgesite.site.pieces import Pieces
 from edgesite.site.problems import Problems
 from edgesite.site.render import Workshop, render_around, render_demo
 from edgesite.site.source import load_demo, load_site
-from edgesite.site.stages import Finished, finish
+from edgesite.site.stages import finish
 from edgesite.site.templates import load_templates
 
 if TYPE_CHECKING:

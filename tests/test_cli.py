@@ -328,11 +328,11 @@ def test_compile_keeps_state_and_takes_several_sizes() -> None:
     sizes = ("--binding", "n=2", "--binding", "n=5")
     result = run("compile", model, "-o", "out", *sizes, "--state", "present=past")
 
-    first = [np.float32(edgesite.load("out").run({"x": np.ones(5, np.float32)})["y"])]
+    first = edgesite.load("out").run({"x": np.ones(5, np.float32)})["y"]
 
     assert "state past: float32[2]" in result.output
     assert "or x: [5]" in result.output
-    assert first[0].tolist() == [-1] * 5
+    assert first.tolist() == [-1] * 5
 
 
 @pytest.mark.parametrize("option", ["present", "=past", "present="])

@@ -74,6 +74,14 @@ def change(old: str, new: str) -> Callable[[], object]:
     return lambda: edit(CONFIG, old, new)
 
 
+def together(*changes: Callable[[], object]) -> Callable[[], None]:
+    def make_all() -> None:
+        for make in changes:
+            make()
+
+    return make_all
+
+
 BAD_INPUT: dict[str, tuple[Callable[[], object], list[str]]] = {
     "missing model": (
         lambda: MODEL.rename(DEMO / "modell.onnx"),
@@ -99,16 +107,16 @@ BAD_INPUT: dict[str, tuple[Callable[[], object], list[str]]] = {
         ],
     ),
     "unbound dynamic dimension": (
-        lambda: (
-            MODEL.write_bytes(classifier(("N", 3, "height", "width"))),
-            edit(CONFIG, "  shape: [1, 3, 32, 32]", "  # shape: left out"),
+        together(
+            write(MODEL, classifier(("N", 3, "height", "width"))),
+            change("  shape: [1, 3, 32, 32]", "  # shape: left out"),
         ),
         [rf"{YAML}:\d+:\d+: input\.shape: .*height.*is open.*; give .*"],
     ),
     "unknown name of a dimension": (
-        lambda: (
-            MODEL.write_bytes(classifier(("N", 3, "height", "width"))),
-            edit(CONFIG, "[1, 3, 32, 32]", "{hieght: 32, width: 32}"),
+        together(
+            write(MODEL, classifier(("N", 3, "height", "width"))),
+            change("[1, 3, 32, 32]", "{hieght: 32, width: 32}"),
         ),
         [
             rf"{YAML}:9:10: input\.shape: .*hieght.*did you mean height\?",

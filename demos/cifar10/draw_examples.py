@@ -94,8 +94,8 @@ def airplane() -> Painting:
     p.shape("7,51 18,46 40,44 72,44 85,46 93,51 86,55 70,57 38,57 20,55", ("#ffffff", "#9fb0c0"))
     p.shape("8,51.5 93,51.5 88,53.5 60,54 20,54", ("#2c66bd", "#1f4f9c"))
     p.shape("84,46.5 89,48.5 86,49.2 82,48.6", ("#26313d", "#46566a"), sharp=True)
-    for x in np.arange(30, 80, 3.2):
-        p.box(x, 48, 1.4, 1.9, ("#33475c", "#4d6680"))
+    for window in np.arange(30, 80, 3.2):
+        p.box(window, 48, 1.4, 1.9, ("#33475c", "#4d6680"))
     p.oval(50, 61.5, 6, 2.7, ("#dfe6ec", "#78879a"))
     p.shape("44,53 62,53 41,77 34,77", ("#dde5ec", "#8c9bab"), sharp=True)
     p.shape("11,52 23,52 12,61 6,61", ("#cfd9e2", "#8c9bab"), sharp=True)

@@ -151,7 +151,7 @@ class Muon(torch.optim.Optimizer):
         super().__init__(kernels, {"lr": rate, "momentum": momentum})
 
     @torch.no_grad()
-    def step(self) -> None:  # type: ignore[override]
+    def step(self) -> None:
         """Move every kernel by its gradient."""
         for group in self.param_groups:
             for kernel in group["params"]:

@@ -80,6 +80,8 @@ def serve(
     headers: are sent with every answer.
     """
 
+    served: Served
+
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             path = unquote(urlsplit(self.path).path).removeprefix(SUB_PATH)

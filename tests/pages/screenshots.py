@@ -14,7 +14,7 @@ import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from PIL import Image
 from playwright.sync_api import expect, sync_playwright
@@ -28,12 +28,13 @@ from .test_drawing import draw
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from playwright.sync_api import Browser, ColorScheme, FilePayload, Page
+    from playwright.sync_api import Browser, FilePayload, Page
 
     from .conftest import Served
 
 ROOT = Path(__file__).parent.parent.parent
-SCHEMES: tuple[ColorScheme, ...] = ("light", "dark")
+Scheme = Literal["light", "dark"]
+SCHEMES: tuple[Scheme, ...] = ("light", "dark")
 HEIGHTS = {390: 844, 1280: 800}
 
 BROWSER = (
@@ -51,7 +52,7 @@ class Shot:
     state: str
     file: Path
     width: int
-    scheme: ColorScheme
+    scheme: Scheme
     whole: bool
 
 

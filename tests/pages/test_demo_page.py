@@ -251,7 +251,7 @@ def test_a_large_example_is_shown_by_a_copy_and_answered_by_its_file(
     assets: Assets, context: BrowserContext
 ) -> None:
     noise = np.random.default_rng(1).integers(0, 60, (700, 1000, 3), dtype=np.uint8)
-    image = Image.fromarray(noise + np.uint8([190, 0, 0]))
+    image = Image.fromarray(noise + np.array([190, 0, 0], np.uint8))
     model = toys.colours()
     example = toys.example(model, toys.COLOURS, "large.png", "Red noise", image)
     small = toys.example(model, toys.COLOURS, "blue.png", "All blue", toys.patch("blue"))

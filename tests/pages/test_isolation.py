@@ -22,7 +22,7 @@ from .conftest import REPOSITORY, Visit, serve, visited
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from playwright.sync_api import Browser, BrowserContext, Page
+    from playwright.sync_api import Browser, BrowserContext, Frame, Page
 
     from edgesite.site.assets import Assets
 
@@ -66,7 +66,7 @@ def visit(context: BrowserContext, served: Served) -> Visit:
     return visited(context, served)
 
 
-def answers(page: Page) -> Any:
+def answers(page: Page | Frame) -> Any:
     return page.evaluate(f"async () => {{{READ}}}")
 
 

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from playwright.sync_api import BrowserContext, Page
+    from playwright.sync_api import BrowserContext, FilePayload, Page
 
-GREEN = {
+GREEN: FilePayload = {
     "name": "green.png",
     "mimeType": "image/png",
     "buffer": png(Image.new("RGB", (9, 9), "lime")),

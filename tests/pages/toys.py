@@ -64,7 +64,7 @@ _LINEAR = """
 class Linear:
     """A model of one matrix, as the files a compiled one has."""
 
-    def __init__(self, weights: NDArray[np.float32], bias: Sequence[float], spec: ImageInput):
+    def __init__(self, weights: NDArray[np.floating], bias: Sequence[float], spec: ImageInput):
         self.weights = weights.astype(np.float32).reshape(len(bias), -1)
         self.bias = np.array(bias, np.float32)
         self.spec = spec

@@ -101,7 +101,7 @@ PICTURES = {
     for number in range(1, 9)
 }
 
-REFUSED = {
+REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {
     "empty.jpg": (lambda: b"", "This file is empty."),
     "text.txt": (lambda: b"hello", NO_PICTURE),
     "text.jpg": (lambda: b"hello, I am no picture at all", NO_PICTURE),

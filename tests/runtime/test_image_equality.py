@@ -69,7 +69,7 @@ def smooth(width: int, height: int, rng: np.random.Generator) -> Pixels:
     """Waves of other lengths in each channel, alpha included."""
     y, x = np.mgrid[:height, :width]
     waves = [np.sin(x * a + y * b + c) for a, b, c in rng.uniform(0.01, 0.4, (4, 3))]
-    return np.uint8(127.5 + 127.4 * np.stack(waves, axis=-1))
+    return (127.5 + 127.4 * np.stack(waves, axis=-1)).astype(np.uint8)
 
 
 def edges(width: int, height: int, rng: np.random.Generator) -> Pixels:

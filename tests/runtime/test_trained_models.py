@@ -80,7 +80,7 @@ def name(request: pytest.FixtureRequest) -> str:
 def cases(name: str) -> list[Case]:
     index = {entry["name"]: entry for entry in json.loads((MODELS / "index.json").read_text())}
     arrays = dict(np.load(MODELS / f"{name}.ref.npz"))
-    return [Case(name, *case, arrays) for case in index[name]["cases"].items()]
+    return [Case(name, label, facts, arrays) for label, facts in index[name]["cases"].items()]
 
 
 @pytest.fixture(scope="module")

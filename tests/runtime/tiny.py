@@ -77,18 +77,17 @@ def write_tiny_model(
     report = manifest["outputs"][-1]["offset"]
 
     def code(bits: int) -> bytes:
-        return wasmtime.wat2wasm(
-            MODULE.format(
-                weights=WEIGHTS_OFFSET,
-                inputs=INPUTS_OFFSET,
-                outputs=OUTPUTS_OFFSET,
-                size=report - OUTPUTS_OFFSET,
-                report=report,
-                report_warmings=report + 4,
-                report_target=report + 8,
-                bits=bits,
-            )
+        text = MODULE.format(
+            weights=WEIGHTS_OFFSET,
+            inputs=INPUTS_OFFSET,
+            outputs=OUTPUTS_OFFSET,
+            size=report - OUTPUTS_OFFSET,
+            report=report,
+            report_warmings=report + 4,
+            report_target=report + 8,
+            bits=bits,
         )
+        return bytes(wasmtime.wat2wasm(text))
 
     def write(stem: str, suffix: str, data: bytes) -> dict[str, Any]:
         sha256 = hashlib.sha256(data).hexdigest()

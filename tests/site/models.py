@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import onnx
@@ -21,6 +21,7 @@ def classifier(
 ) -> bytes:
     """The mean of every channel, times a matrix: a classifier of pictures, channels first."""
     channels = shape[-3]
+    assert isinstance(channels, int)
     weights = np.random.default_rng(1).standard_normal((classes, channels)).astype(np.float32)
     nodes = [helper.make_node("Cast", ["image"], ["floats"], to=TensorProto.FLOAT)]
     nodes += [
@@ -58,15 +59,15 @@ def flat_classifier(size: int = 32, classes: int = 3) -> bytes:
 
 def graph_of(
     nodes: list[onnx.NodeProto],
-    inputs: dict[str, tuple[int, Sizes]],
-    outputs: dict[str, tuple[int, Sizes]],
+    inputs: Mapping[str, tuple[int, Sizes]],
+    outputs: Mapping[str, tuple[int, Sizes]],
 ) -> bytes:
     """A model of these nodes."""
-    infos = [
+    given, made = (
         [helper.make_tensor_value_info(name, dtype, list(sizes)) for name, (dtype, sizes) in side]
         for side in (inputs.items(), outputs.items())
-    ]
-    return serialised(helper.make_graph(nodes, "graph", *infos))
+    )
+    return serialised(helper.make_graph(nodes, "graph", given, made))
 
 
 def serialised(graph: onnx.GraphProto, metadata: dict[str, str] | None = None) -> bytes:

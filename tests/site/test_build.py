@@ -16,6 +16,7 @@ import edgesite
 from edgesite.errors import EdgesiteError, ProblemsError, VerificationError
 from edgesite.site import build as site_build
 from edgesite.site import stages
+from edgesite.site.answers import verified
 from edgesite.site.build import build, check, made
 from edgesite.site.output import MARKER
 from edgesite.site.reports import Step
@@ -198,7 +199,6 @@ def test_a_tolerance_may_be_granted(
 def test_a_needless_softmax_is_a_warning(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rows = np.array([[0.2, 0.3, 0.5], [0.1, 0.1, 0.8]], np.float32)
     monkeypatch.delenv("EDGESITE_CACHE")
-    verified = stages.verified
     monkeypatch.setattr(
         stages,
         "verified",

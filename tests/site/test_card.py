@@ -14,7 +14,7 @@ from tests.pages import toys
 
 def drawn(**changes: object) -> Image.Image:
     data = card(toys.colour_demo(**changes), find_language("en"), LOOKS["plain"], None)
-    assert data is not None
+    assert isinstance(data, bytes)
     return Image.open(io.BytesIO(data)).convert("RGB")
 
 

@@ -63,7 +63,7 @@ def test_an_orientation_is_applied() -> None:
 
 
 def test_a_pillow_without_avif_makes_webp(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(subject.features, "check", lambda name: name == "webp")
+    monkeypatch.setattr(features, "check", lambda name: name == "webp")
 
     made = copies(LARGE, None)
 

@@ -138,7 +138,12 @@ def test_only_files_that_somebody_has_touched_are_read(
     write_output(root / "dist", files, cache)
     (root / "dist" / "b").write_bytes(b"z")
     read: list[bytes] = []
-    monkeypatch.setattr(output, "digest", lambda data: read.append(data) or digest(data))
+
+    def watched(data: bytes) -> str:
+        read.append(data)
+        return digest(data)
+
+    monkeypatch.setattr(output, "digest", watched)
 
     write_output(root / "dist", files, cache)
 

@@ -15,6 +15,7 @@ import pytest
 from edgesite.errors import ConfigError
 from edgesite.site import serve as serve_module
 from edgesite.site import source
+from edgesite.site.build import made
 from edgesite.site.cache import Cache
 from edgesite.site.scaffold import new_site
 from edgesite.site.serve import Change, LiveSite, said
@@ -26,6 +27,9 @@ from tests.sites import contents, edit
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from multiprocessing.process import BaseProcess
+
+    from edgesite.site.problems import Problems
+    from edgesite.site.source import DemoSource
 
 
 @pytest.fixture
@@ -86,7 +90,7 @@ def test_a_style_shows_before_pages_are_made_with_it(
     style.parent.mkdir(parents=True)
     style.write_text(".words { margin: 1px }")
     live.rebuild([style, demo / "demo.yaml"])
-    before, made, shown = live.answer("colours/")[2], serve_module.made, list[bytes]()
+    before, shown = live.answer("colours/")[2], list[bytes]()
 
     def watched(*arguments: Any, **options: Any) -> Any:
         shown.append(live.answer("colours/")[2])
@@ -298,9 +302,12 @@ def test_only_the_demo_with_a_change_is_read_again(
     live.rebuild([demo.parent / "second" / "demo.yaml"])
     read: list[Path] = []
     load = source.load_demo
-    monkeypatch.setattr(
-        source, "load_demo", lambda folder, problems: read.append(folder) or load(folder, problems)
-    )
+
+    def watched(folder: Path, problems: Problems) -> DemoSource | None:
+        read.append(folder)
+        return load(folder, problems)
+
+    monkeypatch.setattr(source, "load_demo", watched)
     edit(demo / "demo.yaml", "title: Red", "title: Brown, red")
 
     live.rebuild([demo / "demo.yaml"])

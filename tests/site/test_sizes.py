@@ -74,6 +74,7 @@ def test_all_sizes_of_a_demo_share_their_weights(site: Path) -> None:
         (1, 3, 32, 48),
         (1, 3, 48, 32),
     ]
+    assert manifest.task is not None
     assert manifest.task.input.others == ((48, 32), (32, 48))
     assert len([*(site / "dist" / "colours").glob("weights.*.bin")]) == 1
 
@@ -84,7 +85,9 @@ def test_a_built_demo_answers_pictures_of_every_proportion(site: Path) -> None:
     model = edgesite.load(site / "dist" / "colours")
     pixels = np.random.default_rng(3).integers(0, 256, (64, 96, 3), np.uint8)
 
-    scores = model.run({"image": prepare(Image.fromarray(pixels), model.manifest.task.input)})
+    task = model.manifest.task
+    assert task is not None
+    scores = model.run({"image": prepare(Image.fromarray(pixels), task.input)})
 
     assert scores["scores"].shape == (1, 3)
     assert len(model.predict(Image.fromarray(pixels))) == 3

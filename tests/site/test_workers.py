@@ -18,7 +18,7 @@ from edgesite.errors import BuildError, ProblemsError
 from edgesite.site import workers
 from edgesite.site.build import build
 from edgesite.site.frame import Frame
-from edgesite.site.made import Outcome
+from edgesite.site.made import Outcome, make
 from edgesite.site.reports import Step
 from tests.site.models import classifier
 from tests.sites import contents, edit
@@ -80,13 +80,10 @@ def test_a_process_that_is_killed_is_named_and_takes_no_other_demo_along(
     assert str(caught.value).startswith("demos/second: the process that made it was killed")
 
 
-_make = workers.make
-
-
 def dies_with_second(frame: Frame, folder: Path) -> Outcome:
     if folder.name == "second":
         os.kill(os.getpid(), signal.SIGKILL)
-    return _make(frame, folder)
+    return make(frame, folder)
 
 
 def test_few_and_small_demos_are_not_worth_a_process() -> None:

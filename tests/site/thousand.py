@@ -109,8 +109,8 @@ def _model(seed: int) -> bytes:
     for layer, wider in enumerate((16, 32, 32)):
         weights = generator.standard_normal((wider, channels, 3, 3)).astype(np.float32) / channels
         tensors.append(numpy_helper.from_array(weights, f"w{layer}"))
-        pads = {"pads": [1, 1, 1, 1], "strides": [2, 2]}
-        nodes.append(helper.make_node("Conv", [previous, f"w{layer}"], [f"c{layer}"], **pads))
+        names = [previous, f"w{layer}"], [f"c{layer}"]
+        nodes.append(helper.make_node("Conv", *names, pads=[1, 1, 1, 1], strides=[2, 2]))
         nodes.append(helper.make_node("Relu", [f"c{layer}"], [f"r{layer}"]))
         previous, channels = f"r{layer}", wider
     matrix = generator.standard_normal((channels, len(LABELS))).astype(np.float32)
