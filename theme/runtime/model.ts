@@ -39,7 +39,7 @@ type Choice = Pick<LoadOptions, "target" | "threads">;
 interface Chosen {
   readonly target: Target;
   readonly threads: number;
-  /** What to practise with, in this thread, where no strings are among the inputs. */
+  /** What to practise with, where a model is brief and no strings are among its inputs. */
   readonly own?: Values | undefined;
 }
 
@@ -157,7 +157,7 @@ async function begin(choice: Choice, onProgress?: Progress): Promise<Session> {
   return {
     target: first.target,
     threads: first.threads ?? 1,
-    own: WITH_VALUES ? undefined : first.own,
+    own: WITH_VALUES || !manifest.brief ? undefined : first.own,
     ...(WITH_PICTURES && { predict: answering(first, WITH_SIZES ? another : undefined) }),
     // At once where it can be, for the caller may change the feeds afterwards.
     run(feeds) {
@@ -203,8 +203,8 @@ function work(port: Port): void {
   serve(port, async (message, note) => {
     if (!session) {
       session = await begin(message, (...progress) => note(progress));
-      const { target, threads } = session;
-      return [{ target, threads } satisfies Chosen, []];
+      const { target, threads, own } = session;
+      return [{ target, threads, own: own && copied(own) } satisfies Chosen, []];
     }
     const request = message as Request;
     if ("reset" in request) return [session.reset(), []];
@@ -320,7 +320,7 @@ export async function load(options: LoadOptions = {}): Promise<Model> {
     close: async () => close(),
   };
   // To read a picture takes longer than practice saves.
-  if (!WITH_PICTURES && own && manifest.brief) await practise(model, own);
+  if (!WITH_PICTURES && own) await practise(model, own);
   return model;
 }
 
