@@ -15,17 +15,19 @@ from edgesite.ir.simplify import simplify
 
 @dataclass(frozen=True)
 class Layout:
-    """A dense arrangement of a shape.
+    """An arrangement of a shape.
 
     `order` lists the axes from the outermost to the innermost. `before` and `after`
     are the halo: so many elements of zero lie ahead of and behind each axis, where a
-    padded window may read.
+    padded window may read. `room` is for other values, whose elements lie between these:
+    so many along each axis, none where it is left out.
     """
 
     shape: tuple[int, ...]
     order: tuple[int, ...]
     before: tuple[int, ...]
     after: tuple[int, ...]
+    room: tuple[int, ...] = ()
 
     @classmethod
     def row_major(cls, shape: Sequence[int]) -> Layout:
@@ -40,8 +42,9 @@ class Layout:
 
     @cached_property
     def extents(self) -> tuple[int, ...]:
-        """The size of every axis with its halo."""
-        sizes = zip(self.before, self.shape, self.after, strict=True)
+        """The size of every axis with its halo and its room."""
+        room = self.room or (0,) * len(self.shape)
+        sizes = zip(self.before, self.shape, self.after, room, strict=True)
         return tuple(sum(parts) for parts in sizes)
 
     @cached_property
@@ -61,7 +64,7 @@ class Layout:
 
     @property
     def size(self) -> int:
-        """All elements, the halo's included."""
+        """All elements, the halo's and the room's included."""
         return int(np.prod(self.extents, dtype=np.int64))
 
     def address(self, position: Sequence[Expr]) -> Expr:

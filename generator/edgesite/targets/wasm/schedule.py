@@ -89,11 +89,12 @@ def make_schedule(
     layouts = dict(arranged.layouts)
     constants: dict[Value, Array] = {}
     aliases: dict[Value, Value] = {}
-    steps = _program(arranged.graph, layouts, constants, aliases)
-    return _placed(arranged.graph, steps, layouts, constants, aliases, kept, pool)
+    steps = _program(arranged, arranged.graph, layouts, constants, aliases)
+    return _placed(arranged, steps, layouts, constants, aliases, kept, pool)
 
 
 def _program(
+    arranged: Arranged,
     graph: Graph,
     layouts: dict[Value, Layout],
     constants: dict[Value, Array],
@@ -101,19 +102,24 @@ def _program(
 ) -> list[AnyStep]:
     """The steps of a program; takes in its constants and the places that values share."""
     constants |= graph.constants
-    aliases |= _aliases(graph, layouts)
+    aliases |= _aliases(graph, layouts, {*graph.outputs, *arranged.places})
+    joined = {place.whole for place in arranged.places.values()}
+    bordered: set[Value] = set()
     steps: list[AnyStep] = []
     for node in graph.nodes:
         if isinstance(node, Region):
-            inner = _program(node.graph, layouts, constants, aliases)
+            inner = _program(arranged, node.graph, layouts, constants, aliases)
             steps += rounds(node, inner, layouts, aliases)
             continue
-        if node.output in aliases or node.output.size == 0:
+        if node.output in aliases or node.output in joined or node.output.size == 0:
             continue
         steps += _steps(node, graph, layouts, constants)
-        if layouts[node.output].has_halo:
-            border = BorderKernel(layouts[node.output], node.output.dtype.size_bytes)
-            steps.append(Step(border, (), (node.output,)))
+        owner, ahead = arranged.place(node.output)
+        if layouts[owner].has_halo and owner not in bordered:
+            bordered.add(owner)
+            item_bytes = owner.dtype.size_bytes
+            border = BorderKernel(layouts[owner], item_bytes)
+            steps.append(Step(border, (), (node.output,), offsets=(-ahead * item_bytes,)))
     return steps
 
 
@@ -131,10 +137,14 @@ def _steps(
     return [loop_step(node, layouts)]
 
 
-def _aliases(graph: Graph, layouts: Mapping[Value, Layout]) -> dict[Value, Value]:
-    """Values that are another value under a different shape: reshapes that move nothing."""
+def _aliases(
+    graph: Graph, layouts: Mapping[Value, Layout], pinned: Collection[Value]
+) -> dict[Value, Value]:
+    """Values that are another value under a different shape: reshapes that move nothing.
+
+    `pinned` are those that must lie elsewhere.
+    """
     aliases: dict[Value, Value] = {}
-    pinned = {*graph.outputs}
     for node in graph.nodes:
         if not isinstance(node, Map) or not isinstance(node.body, Load):
             continue
@@ -150,7 +160,7 @@ def _aliases(graph: Graph, layouts: Mapping[Value, Layout]) -> dict[Value, Value
 
 
 def _placed(
-    graph: Graph,
+    arranged: Arranged,
     steps: list[AnyStep],
     layouts: Mapping[Value, Layout],
     constants: Mapping[Value, Array],
@@ -161,6 +171,7 @@ def _placed(
     def owner(value: Value) -> Value:
         return owner_of(value, aliases)
 
+    graph = arranged.graph
     steps = [renamed(step, owner) for step in steps]
     parts, offsets, arena = _weights(steps, graph, layouts, constants, pool)
     preparation, steps = divided(steps, set(constants), set())
@@ -169,6 +180,11 @@ def _placed(
     lives |= dict.fromkeys(lives_of(preparation)[0], (-1, end))
     lives = {value: life for value, life in lives.items() if value not in constants}
     lives |= {value: (-1, end) for value in graph.inputs if value.name in kept}
+    insides = [(value, *arranged.place(value)) for value in arranged.places if value in lives]
+    for value, whole, _ in insides:
+        first, last = lives.pop(value)
+        a, b = lives.get(whole, (first, last))
+        lives[whole] = min(first, a), max(last, b)
     for value in graph.outputs:
         first, _ = lives.get(owner(value), (-1, -1))
         lives[owner(value)] = (first, end)
@@ -181,6 +197,9 @@ def _placed(
     for value in lives:
         if value not in offsets:
             offsets[value] = arena + places[value.name]
+    offsets |= {
+        value: offsets[whole] + ahead * value.dtype.size_bytes for value, whole, ahead in insides
+    }
     shared = {value: owner(value) for value in aliases}
     offsets |= {value: offsets[target] for value, target in shared.items() if target in offsets}
     placement = Placement(offsets, arena, arena + size)
