@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgesite.ir import INDEX, Axis
+from edgesite.ir import axes_of
 from edgesite.ir.layout import Layout
 from tests.ops.interpreter import Evaluation
 
@@ -24,10 +24,9 @@ def layouts(draw: st.DrawFn) -> Layout:
 @given(layouts())
 def test_elements_lie_where_their_address_says_and_zeros_around_them(layout: Layout) -> None:
     array = np.arange(1, 1 + int(np.prod(layout.shape))).reshape(layout.shape)
-    axes = [Axis(INDEX, number, extent) for number, extent in enumerate(layout.shape)]
 
     flat = layout.arrange(array)
-    places = Evaluation({}, layout.shape).array(layout.address(axes))
+    places = Evaluation({}, layout.shape).array(layout.address(axes_of(layout.shape)))
 
     assert flat.shape == (layout.size,)
     np.testing.assert_array_equal(flat[places], array)

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from edgesite.ir import (
     INDEX,
-    Axis,
     Binary,
     Const,
     DType,
@@ -19,6 +18,7 @@ from edgesite.ir import (
     Load,
     Map,
     Value,
+    axes_of,
     binary,
     bounds,
     const,
@@ -34,7 +34,7 @@ from edgesite.ir import (
 from tests.ops.interpreter import Evaluation
 
 EXTENTS = (3, 1, 4, 5)
-AXES = [Axis(INDEX, number, extent) for number, extent in enumerate(EXTENTS)]
+AXES = axes_of(EXTENTS)
 COMPARISONS = ["lt", "le", "gt", "ge", "eq", "ne"]
 
 
@@ -97,7 +97,7 @@ def test_what_is_simple_stays_as_it_is(expr: Expr) -> None:
 @pytest.mark.parametrize("shape", [(3, 4), (2, 3, 4), (5, 1, 2), (7,), ()])
 @pytest.mark.parametrize("between", [(24,), (2, 12), (6, 4), (2, 3, 2, 2)])
 def test_a_reshape_and_its_inverse_cancel(shape: tuple[int, ...], between: tuple[int, ...]) -> None:
-    axes = [Axis(INDEX, number, extent) for number, extent in enumerate(shape)]
+    axes = axes_of(shape)
     if np.prod(shape) != np.prod(between):
         between = (int(np.prod(shape)),)
 
@@ -108,9 +108,7 @@ def test_a_reshape_and_its_inverse_cancel(shape: tuple[int, ...], between: tuple
 
 
 def test_splitting_and_joining_channels_leaves_sums_of_axes() -> None:
-    n, h, d = (Axis(INDEX, k, extent) for k, extent in enumerate((5, 2, 4)))
-
-    position = unflatten(flatten([n, h, d], (5, 2, 4)), (5, 8))
+    position = unflatten(flatten(axes_of((5, 2, 4)), (5, 2, 4)), (5, 8))
 
     assert list(map(format_expr, position)) == ["i", "((j * 4) + k)"]
 

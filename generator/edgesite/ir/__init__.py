@@ -42,7 +42,7 @@ from edgesite.ir.graph import (
     verify,
 )
 from edgesite.ir.host import HostFunction, HostOperand, HostStep, on_host
-from edgesite.ir.positions import broadcast_shape, flatten, unflatten
+from edgesite.ir.positions import axes_of, broadcast_shape, flatten, unflatten
 from edgesite.ir.simplify import bounds, linear, simplify
 from edgesite.ir.tensor import (
     Builder,
@@ -85,6 +85,7 @@ __all__ = [
     "Value",
     "all_of",
     "apply",
+    "axes_of",
     "binary",
     "bounds",
     "broadcast_shape",

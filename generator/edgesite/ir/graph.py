@@ -22,9 +22,9 @@ from functools import cached_property
 import numpy as np
 
 from edgesite.errors import InternalError
-from edgesite.ir.dtypes import INDEX
-from edgesite.ir.expr import Axis, Expr, Load, Value, transform
+from edgesite.ir.expr import Expr, Load, Value, transform
 from edgesite.ir.host import HostStep
+from edgesite.ir.positions import axes_of
 from edgesite.ir.simplify import simplify
 
 Array = np.ndarray[tuple[int, ...], np.dtype[np.generic]]
@@ -101,7 +101,7 @@ class Reduce(Node):
         """Where in the output the result of a point is written."""
         if self.store is not None:
             return self.store
-        return tuple(Axis(INDEX, k, extent) for k, extent in enumerate(self.output.shape))
+        return axes_of(self.output.shape)
 
 
 @dataclass(frozen=True)

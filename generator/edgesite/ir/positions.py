@@ -8,7 +8,7 @@ import numpy as np
 
 from edgesite.errors import UnsupportedShapeError
 from edgesite.ir.dtypes import INDEX
-from edgesite.ir.expr import Expr, index
+from edgesite.ir.expr import Axis, Expr, index
 from edgesite.ir.simplify import simplify
 
 Position = Expr | int
@@ -32,6 +32,11 @@ def broadcast_shape(*shapes: Sequence[int]) -> tuple[int, ...]:
     except ValueError:
         listed = " and ".join(str(list(shape)) for shape in shapes)
         raise UnsupportedShapeError(f"shapes {listed} do not broadcast together") from None
+
+
+def axes_of(shape: Sequence[int]) -> tuple[Expr, ...]:
+    """The position of an element itself: one axis for each size of `shape`, numbered from 0."""
+    return tuple(Axis(INDEX, number, int(extent)) for number, extent in enumerate(shape))
 
 
 def flatten(position: Sequence[Position], shape: Sequence[int]) -> Expr:

@@ -18,7 +18,7 @@ from edgesite.errors import InternalError, UnsupportedShapeError
 from edgesite.ir import codecs
 from edgesite.ir.counts import counted
 from edgesite.ir.dtypes import INDEX, DType
-from edgesite.ir.expr import Axis, Expr, Load, Value, all_of, binary, const, index, select, unary
+from edgesite.ir.expr import Expr, Load, Value, all_of, binary, const, index, select, unary
 from edgesite.ir.graph import (
     Array,
     Graph,
@@ -33,7 +33,7 @@ from edgesite.ir.graph import (
     rename_values,
 )
 from edgesite.ir.host import HostStep
-from edgesite.ir.positions import Position, broadcast_shape, coordinate, flatten, unflatten
+from edgesite.ir.positions import Position, axes_of, broadcast_shape, coordinate, flatten, unflatten
 from edgesite.ir.simplify import simplify
 
 Body = Callable[..., Expr]
@@ -107,7 +107,7 @@ class Builder:
 
     def compute(self, shape: Sequence[int], body: Body) -> Tensor:
         """A Map: `body` gets one Axis per axis of `shape` and returns the element there."""
-        expr = simplify(body(*_axes(shape)))
+        expr = simplify(body(*axes_of(shape)))
         return self.append(Map(self.fresh(shape, expr.dtype), expr, self.origin))
 
     def repeat(
@@ -333,7 +333,7 @@ class Tensor:
         last: bool = False,
     ) -> Tensor:
         """A Reduce in the same program; `body` gets the output's axes, then the reduction's."""
-        expr = simplify(body(*_axes([*shape, *extent])))
+        expr = simplify(body(*axes_of([*shape, *extent])))
         dtype = DType.INT64 if combine.startswith("arg") else expr.dtype
         value = self.builder.fresh(shape, dtype)
         origin = self.builder.origin
@@ -344,7 +344,7 @@ class Tensor:
         self, axis: int, combine: str = "sum", *, exclusive: bool = False, reverse: bool = False
     ) -> Tensor:
         """A Scan of this tensor along an axis."""
-        expr = self.at(*_axes(self.shape))
+        expr = self.at(*axes_of(self.shape))
         value = self.builder.fresh(self.shape, self.dtype)
         node = Scan(value, expr, self.builder.origin, axis, combine, exclusive, reverse)
         return self.builder.append(node)
@@ -357,13 +357,13 @@ class Tensor:
         combine: str = "set",
     ) -> Tensor:
         """A Scatter of updates into a copy of this tensor."""
-        axes = _axes(extent)
+        axes = axes_of(extent)
         value = self.builder.fresh(self.shape, self.dtype)
         node = Scatter(
             value,
             simplify(body(*axes)),
             self.builder.origin,
-            self.at(*_axes(self.shape)),
+            self.at(*axes_of(self.shape)),
             tuple(simplify(coordinate(p)) for p in where(*axes)),
             tuple(extent),
             combine,
@@ -448,10 +448,6 @@ class Tensor:
 
 
 TensorLike = Tensor | int | float | bool
-
-
-def _axes(shape: Sequence[int]) -> list[Expr]:
-    return [Axis(INDEX, number, int(extent)) for number, extent in enumerate(shape)]
 
 
 def elementwise(function: Callable[..., Expr], *tensors: Tensor) -> Tensor:

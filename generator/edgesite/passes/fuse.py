@@ -25,6 +25,7 @@ from edgesite.ir import (
     Scatter,
     Select,
     Value,
+    axes_of,
     const,
     flatten,
     index,
@@ -220,7 +221,7 @@ def _reads_in_place(node: Map, value: Value) -> bool:
     indices = (position for load in node.body.loads for position in load.index)
     if any(inner.value == value for position in indices for inner in position.loads):
         return False
-    own = tuple(simplify(Axis(INDEX, number, extent)) for number, extent in enumerate(value.shape))
+    own = tuple(map(simplify, axes_of(value.shape)))
     return len(reads) == 1 and reads[0].index == own
 
 
@@ -271,7 +272,7 @@ def _store_through(view: Map, producer: Reduce) -> tuple[Expr, ...] | None:
     load = view.body
     if not isinstance(load, Load) or view.output.size != load.value.size:
         return None
-    axes = [Axis(INDEX, number, extent) for number, extent in enumerate(view.output.shape)]
+    axes = axes_of(view.output.shape)
     position = producer.position
     if flatten(load.index, load.value.shape) == flatten(axes, view.output.shape):
         store = tuple(unflatten(flatten(position, load.value.shape), view.output.shape))

@@ -11,7 +11,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from edgesite.ir import (
-    INDEX,
     Axis,
     Binary,
     Const,
@@ -22,6 +21,7 @@ from edgesite.ir import (
     Node,
     Select,
     Value,
+    axes_of,
     linear,
     select,
     simplify,
@@ -92,7 +92,7 @@ def _joined(node: Map, may_lie: MayLie, places: dict[Value, Place]) -> list[Node
 
 def _choice(parts: list[_Part], values: dict[int, Value], axis: int, whole: Value) -> Expr:
     """The body of a whole of such values."""
-    axes = _axes(whole.shape)
+    axes = axes_of(whole.shape)
     chosen: Expr | None = None
     for part in reversed(parts):
         at = (*axes[:axis], axes[axis] - part.start, *axes[axis + 1 :])
@@ -100,10 +100,6 @@ def _choice(parts: list[_Part], values: dict[int, Value], axis: int, whole: Valu
         chosen = load if chosen is None else select(axes[axis] < part.end, load, chosen)
     assert chosen is not None
     return simplify(chosen)
-
-
-def _axes(shape: tuple[int, ...]) -> list[Expr]:
-    return [Axis(INDEX, k, extent) for k, extent in enumerate(shape)]
 
 
 def _axis(body: Expr) -> int | None:
@@ -145,7 +141,7 @@ def _value_of(part: _Part, axis: int, whole: Value) -> Value | None:
     )
     if load.value.shape != shape:
         return None
-    own = _axes(whole.shape)
+    own = [*axes_of(whole.shape)]
     own[axis] = own[axis] - part.start
     same = all(
         extent == 1 or linear(index) == linear(mine)
@@ -162,6 +158,6 @@ def _copy_of(part: _Part, axis: int, whole: Value) -> Value:
 
 def _moved(body: Expr, axis: int, start: int, value: Value) -> Expr:
     """The body of a part, counted from where it begins."""
-    axes = dict(enumerate(_axes(value.shape)))
+    axes = dict(enumerate(axes_of(value.shape)))
     axes[axis] = axes[axis] + start
     return simplify(substitute_axes(body, axes))

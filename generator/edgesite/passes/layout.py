@@ -14,8 +14,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from edgesite.ir import (
-    INDEX,
-    Axis,
     Expr,
     Graph,
     Load,
@@ -24,6 +22,7 @@ from edgesite.ir import (
     Reduce,
     Region,
     Value,
+    axes_of,
     rename_values,
 )
 from edgesite.ir.contraction import Contraction, contraction
@@ -285,8 +284,7 @@ def _renamed(node: Node, copies: Mapping[Value, Value]) -> Node:
 
 
 def _copy(source: Value, target: Value) -> Map:
-    axes = tuple(Axis(INDEX, k, extent) for k, extent in enumerate(source.shape))
-    return Map(target, Load(source.dtype, source, axes), "copy")
+    return Map(target, Load(source.dtype, source, axes_of(source.shape)), "copy")
 
 
 def sorted_by_name(values: set[Value]) -> list[Value]:

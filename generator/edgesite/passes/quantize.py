@@ -35,6 +35,7 @@ from edgesite.ir import (
     Reduce,
     Select,
     Value,
+    axes_of,
     bounds,
     const,
     maximum,
@@ -332,13 +333,13 @@ class _Rewriter:
         if factor is None:
             return None
         joined = Factor(np.multiply(scale, factor.array).astype(np.float32), factor.index)
-        at = Load(DType.INT32, sums, tuple(_axes(sums)))
+        at = Load(DType.INT32, sums, axes_of(sums.shape))
         result = at.cast(DType.FLOAT32) * self._constant(joined)
         return [whole_node, Map(node.output, simplify(result), node.origin)]
 
     def _weights(self, w: Load, rank: int) -> tuple[Value, Factor | None] | None:
         """Constant weights as int8, and their scale along an axis of the result, if floats."""
-        own = self._resolved(Load(w.dtype, w.value, tuple(_axes(w.value))))
+        own = self._resolved(Load(w.dtype, w.value, axes_of(w.value.shape)))
         if not self._is_settled(own):
             return None
         factor: Factor | None = None
@@ -376,7 +377,7 @@ class _Rewriter:
         if condition is not None:
             body = Select(DType.INT32, condition, body, const(0, DType.INT32))
         sums = replace(node.output, name=f"{node.output.name}.sums", dtype=DType.INT32)
-        at = Load(DType.INT32, sums, tuple(_axes(sums)))
+        at = Load(DType.INT32, sums, axes_of(sums.shape))
         result = at.cast(DType.FLOAT32) * const(float(scale), DType.FLOAT32)
         return [
             replace(node, output=sums, body=simplify(body)),
@@ -397,7 +398,7 @@ class _Rewriter:
                 return None
             body = Select(DType.INT32, condition, body, const(int(limits.min), DType.INT32))
         largest = replace(node.output, name=f"{node.output.name}.largest", dtype=DType.INT32)
-        at = Load(DType.INT32, largest, tuple(_axes(largest))) - whole.zero
+        at = Load(DType.INT32, largest, axes_of(largest.shape)) - whole.zero
         result = at.cast(DType.FLOAT32) * const(float(scale), DType.FLOAT32)
         return [
             replace(node, output=largest, body=simplify(body)),
@@ -405,13 +406,9 @@ class _Rewriter:
         ]
 
 
-def _axes(value: Value) -> list[Expr]:
-    return [Axis(INDEX, number, extent) for number, extent in enumerate(value.shape)]
-
-
 def evaluate(expr: Expr, shape: Sequence[int], constants: Mapping[Value, Array]) -> Array:
     """The elements of an expression of constants whose axes have these extents."""
-    own = tuple(simplify(Axis(INDEX, k, extent)) for k, extent in enumerate(shape))
+    own = tuple(map(simplify, axes_of(shape)))
 
     def visit(e: Expr) -> Array:
         match e:

@@ -11,8 +11,6 @@ from dataclasses import replace
 
 from edgesite.errors import InternalError
 from edgesite.ir import (
-    INDEX,
-    Axis,
     Binary,
     Cast,
     DType,
@@ -24,6 +22,7 @@ from edgesite.ir import (
     Reduce,
     Select,
     Value,
+    axes_of,
     maximum,
     minimum,
     rewrite_node,
@@ -97,8 +96,7 @@ def _with_centred_factors(node: Node, made: dict[tuple[Value, int], Value]) -> l
     nodes: list[Node] = []
     if key not in made:
         copy = replace(value, name=f"{value.name}.less{whole.zero}", dtype=DType.INT16)
-        axes = tuple(Axis(INDEX, k, extent) for k, extent in enumerate(value.shape))
-        own = Load(value.dtype, value, axes).cast(DType.INT32) - whole.zero
+        own = Load(value.dtype, value, axes_of(value.shape)).cast(DType.INT32) - whole.zero
         nodes.append(Map(copy, simplify(own.cast(DType.INT16)), node.origin))
         made[key] = copy
     left: Expr = Load(DType.INT16, made[key], whole.read.index).cast(DType.INT32)

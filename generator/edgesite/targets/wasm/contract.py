@@ -18,9 +18,7 @@ from math import prod
 import numpy as np
 
 from edgesite.ir import (
-    INDEX,
     Array,
-    Axis,
     DType,
     Expr,
     Load,
@@ -28,6 +26,7 @@ from edgesite.ir import (
     Reduce,
     Result,
     Value,
+    axes_of,
     const,
     index,
     select,
@@ -244,7 +243,7 @@ def _pack(
     if right.value in constants:
         constants[packed] = _packed(product, kernel, constants[right.value])
         return packed, []
-    axes: list[Expr] = [Axis(INDEX, number, extent) for number, extent in enumerate(shape)]
+    axes = axes_of(shape)
     column = axes[len(outer)] * panel + axes[-1]
     places = {
         **_split(kernel.outer, axes[: len(outer)], product.extents),

@@ -14,7 +14,6 @@ from functools import partial
 from math import prod
 
 from edgesite.ir import (
-    INDEX,
     Axis,
     Expr,
     Load,
@@ -22,6 +21,7 @@ from edgesite.ir import (
     Reduce,
     Unary,
     Value,
+    axes_of,
     linear,
     rename_values,
     transform,
@@ -275,7 +275,7 @@ def _position(node: Map | Reduce) -> tuple[Expr, ...]:
     """Where the result of a point is written."""
     if isinstance(node, Reduce):
         return node.position
-    return tuple(Axis(INDEX, axis, extent) for axis, extent in enumerate(node.output.shape))
+    return axes_of(node.output.shape)
 
 
 def _steps(kernel: LoopKernel, axis: int) -> tuple[int, ...] | None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from math import inf
 
-from edgesite.ir import INDEX, Axis, Binary, Load, Map, Value, linear
+from edgesite.ir import Axis, Binary, Load, Map, Value, axes_of, linear
 from edgesite.targets.wasm.contract import ContractKernel
 from edgesite.targets.wasm.cuts import operations
 from edgesite.targets.wasm.depthwise import DepthwiseKernel
@@ -103,8 +103,7 @@ def _is_transpose(kernel: Kernel) -> bool:
     if not isinstance(load, Load):
         return False
     layouts = dict(zip(kernel.values, kernel.layouts, strict=True))
-    position = [Axis(INDEX, axis, extent) for axis, extent in enumerate(node.output.shape)]
-    target = linear(layouts[node.output].address(position)).terms
+    target = linear(layouts[node.output].address(axes_of(node.output.shape))).terms
     source = linear(layouts[load.value].address(load.index)).terms
     steps = {term: step for term, step in source if isinstance(term, Axis) and term.extent > 1}
     order = [steps[axis] for axis, _ in sorted(target, key=lambda t: -t[1]) if axis in steps]

@@ -26,6 +26,7 @@ from edgesite.ir import (
     Scan,
     Scatter,
     Value,
+    axes_of,
     const,
     simplify,
     substitute_axes,
@@ -77,12 +78,10 @@ def emit(
 
 def _map(nest: Nest, output: Value, body: Expr) -> None:
     for starts, extents in boxes(body, output.shape):
-        shifted: dict[int, Expr] = {
-            k: Axis(INDEX, k, extent) + start
-            for k, (start, extent) in enumerate(zip(starts, extents, strict=True))
-        }
-        position = tuple(simplify(shifted[k]) for k in range(output.rank))
-        _box(nest, output, position, simplify(substitute_axes(body, shifted)), extents)
+        shifted = [axis + start for axis, start in zip(axes_of(extents), starts, strict=True)]
+        position = tuple(map(simplify, shifted))
+        there = simplify(substitute_axes(body, dict(enumerate(shifted))))
+        _box(nest, output, position, there, extents)
 
 
 def _box(
@@ -387,7 +386,7 @@ def _scan(nest: Nest, node: Scan) -> None:
     if node.reverse:
         along = simplify((extent - 1) - along)
     turned = {node.axis: along}
-    position = tuple(along if k == node.axis else Axis(INDEX, k, n) for k, n in enumerate(shape))
+    position = tuple(along if k == node.axis else axis for k, axis in enumerate(axes_of(shape)))
     turned_node = Scan(
         node.output, simplify(substitute_axes(node.body, turned)), "", node.axis, node.combine
     )

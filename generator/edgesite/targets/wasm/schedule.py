@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from edgesite.ir import INDEX, Array, Axis, DType, Graph, Load, Map, Node, Reduce, Region, Value
+from edgesite.ir import Array, DType, Graph, Load, Map, Node, Reduce, Region, Value, axes_of
 from edgesite.ir.contraction import Contraction, contraction
 from edgesite.ir.layout import Layout
 from edgesite.ir.quantized import limits
@@ -151,10 +151,9 @@ def _aliases(
         source, output = node.body.value, node.output
         if output in pinned or source.dtype is not output.dtype:
             continue
-        axes = [Axis(INDEX, k, extent) for k, extent in enumerate(output.shape)]
         there = layouts[source].address(node.body.index)
         fits = layouts[output].size <= layouts[source].size and not layouts[output].has_halo
-        if fits and there == layouts[output].address(axes):
+        if fits and there == layouts[output].address(axes_of(output.shape)):
             aliases[output] = aliases.get(source, source)
     return aliases
 
