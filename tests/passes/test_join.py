@@ -166,6 +166,14 @@ NODES: dict[str, list[onnx.NodeProto]] = {
         helper.make_node("Concat", ["j", "r"], ["k"], axis=1),
         *conv("k", "e", "y", 3),
     ],
+    "a whole in a whole along another axis": [
+        *conv("x", "a", "p"),
+        *conv("x", "b8", "q", 3),
+        helper.make_node("Concat", ["p", "q"], ["j"], axis=1),
+        helper.make_node("Neg", ["j"], ["n"]),
+        helper.make_node("Concat", ["j", "n"], ["k"], axis=2),
+        *conv("k", "c1", "y"),
+    ],
     "with what is only moved": [
         *conv("x", "a", "p"),
         helper.make_node("Resize", ["small", "", "scales"], ["u"], mode="nearest",
@@ -188,6 +196,14 @@ NODES: dict[str, list[onnx.NodeProto]] = {
         *conv("x", "b8", "q", 3),
         helper.make_node("Concat", ["z", "q"], ["j"], axis=1),
         *conv("j", "c1", "y"),
+    ],
+    # It would need the border that a convolution of one of its parts reads.
+    "an answer without a border": [
+        helper.make_node("Relu", ["x"], ["p"]),
+        helper.make_node("Neg", ["x"], ["q"]),
+        helper.make_node("Concat", ["p", "q"], ["z"], axis=3),
+        helper.make_node("Transpose", ["p"], ["t"], perm=[0, 3, 1, 2]),
+        *conv("t", "c14", "y", 3),
     ],
     "along the height": [
         *conv("x", "a", "p"),
@@ -221,6 +237,7 @@ def test_what_is_joined(nodes: list[onnx.NodeProto]) -> None:
         "b8": weight(10, 8, 3, 2),
         "c": weight(6, 20, 3, 3),
         "c1": weight(6, 20, 1, 3),
+        "c14": weight(6, 14, 3, 3),
         "c15": weight(6, 15, 3, 3),
         "d": weight(12, 20, 3, 4),
         "e": weight(6, 32, 3, 5),

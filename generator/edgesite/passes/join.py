@@ -31,7 +31,10 @@ from edgesite.ir import (
 
 @dataclass(frozen=True)
 class Place:
-    """Where a value lies in a whole: from a position of one axis on, and everywhere else alike."""
+    """Where a value lies: from a position of one axis of a whole on, and everywhere else alike.
+
+    The whole lies in no other: what is in a whole in a whole has its place in the outer one.
+    """
 
     whole: Value
     axis: int
@@ -50,43 +53,45 @@ class _Part:
 MayLie = Callable[[Value, Place], bool]
 
 
-def join_parts(graph: Graph, may_lie: MayLie) -> tuple[Graph, dict[Value, Place]]:
-    """The graph with a node for each part, and where parts lie; they may be wholes themselves.
+def join_parts(graph: Graph, may_lie: MayLie) -> tuple[Graph, dict[Value, Place], set[Value]]:
+    """The graph with a node for each part, where parts lie, and the wholes; these may be parts too.
 
     Wholes keep their nodes, which have nothing left to do. `may_lie` is asked for every value that
     makes up a part, of outer wholes first, and says which may get a place.
     """
     places: dict[Value, Place] = {}
+    wholes: set[Value] = set()
     nodes: list[Node] = []
     for node in reversed(graph.nodes):
-        joined = _joined(node, may_lie, places) if isinstance(node, Map) else [node]
-        nodes += reversed(joined)
-    return replace(graph, nodes=tuple(reversed(nodes))), places
+        joined = _joined(node, may_lie, places) if isinstance(node, Map) else None
+        if joined:
+            wholes.add(node.output)
+        nodes += reversed(joined or [node])
+    return replace(graph, nodes=tuple(reversed(nodes))), places, wholes
 
 
-def _joined(node: Map, may_lie: MayLie, places: dict[Value, Place]) -> list[Node]:
-    """A node behind those of its parts; alone if none of them may be computed in place."""
+def _joined(node: Map, may_lie: MayLie, places: dict[Value, Place]) -> list[Node] | None:
+    """A node behind those of its parts, or None if none of them may be computed in place."""
     axis = _axis(node.body)
     if axis is None:
-        return [node]
+        return None
     whole, parts = node.output, _merged(_parts(node.body, axis, 0, node.output.shape[axis]))
-    if len(parts) < 2 or not all(part.body.loads for part in parts):
-        return [node]
-    found: dict[Value, Place] = {}
+    own = places.get(whole, Place(whole, axis, 0))
+    if own.axis != axis or len(parts) < 2 or not all(part.body.loads for part in parts):
+        return None
+    values: dict[int, Value] = {}
     for part in parts:
-        value, place = _value_of(part, axis, whole), Place(whole, axis, part.start)
-        if value and value not in places and value not in found and may_lie(value, place):
-            found[value] = place
-    if not found:
-        return [node]
-    values = {place.start: value for value, place in found.items()}
+        value, place = _value_of(part, axis, whole), replace(own, start=own.start + part.start)
+        if value and value not in places and may_lie(value, place):
+            values[part.start], places[value] = value, place
+    if not values:
+        return None
     copies: list[Node] = []
     for part in parts:
         if part.start not in values:
             value = values[part.start] = _copy_of(part, axis, whole)
-            found[value] = Place(whole, axis, part.start)
+            places[value] = replace(own, start=own.start + part.start)
             copies.append(Map(value, _moved(part.body, axis, part.start, value), node.origin))
-    places |= found
     return [*copies, replace(node, body=_choice(parts, values, axis, whole))]
 
 

@@ -10,7 +10,7 @@ whole lies where the whole has it, with room for the other parts.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, field, replace
 
 from edgesite.ir import (
@@ -41,19 +41,19 @@ class Arranged:
     graph: Graph
     layouts: Mapping[Value, Layout]
     places: Mapping[Value, Place] = field(default_factory=dict)
-    """Of values that lie in another, which is there once they are; of those of the graph itself."""
+    """Of values that lie in another; of those of the graph itself."""
+    wholes: Set[Value] = frozenset()
+    """Values that are there once those are which lie in them."""
 
     def place(self, value: Value) -> tuple[Value, int]:
         """The value that has memory of its own which another lies in, and how far from its start.
 
         The distance is in elements, that of a value from itself 0.
         """
-        distance = 0
-        while value in self.places:
-            place = self.places[value]
-            distance += place.start * self.layouts[value].strides[place.axis]
-            value = place.whole
-        return value, distance
+        place = self.places.get(value)
+        if place is None:
+            return value, 0
+        return place.whole, place.start * self.layouts[value].strides[place.axis]
 
 
 Halo = tuple[tuple[int, int], ...]
@@ -85,8 +85,9 @@ def choose_layouts(graph: Graph, reach: Reach, suffix: str = "") -> Arranged:
     halos |= {copy: halos[value] for value, copy in outputs.items() if value in halos}
     fixed = given | taken
     places: dict[Value, Place] = {}
+    wholes: set[Value] = set()
     if not suffix:
-        graph, places = _join(graph, fixed, innermost, halos)
+        graph, places, wholes = _join(graph, fixed, innermost, halos)
     layouts: dict[Value, Layout] = {}
     made = (value for node in graph.nodes for value in node.outputs)
     for value in (*graph.inputs, *graph.constants, *made):
@@ -99,7 +100,8 @@ def choose_layouts(graph: Graph, reach: Reach, suffix: str = "") -> Arranged:
                 before, after = zip(*halos[value], strict=True)
                 layout = replace(layout, before=before, after=after)
             if value in places:
-                layout = replace(layout, room=_room(value, places))
+                sizes = zip(places[value].whole.shape, value.shape, strict=True)
+                layout = replace(layout, room=tuple(outer - own for outer, own in sizes))
         layouts[value] = layout
     nodes: list[Node] = []
     for node in graph.nodes:
@@ -108,7 +110,7 @@ def choose_layouts(graph: Graph, reach: Reach, suffix: str = "") -> Arranged:
             inner |= program.layouts
             node = replace(node, graph=program.graph)
         nodes.append(node)
-    return Arranged(replace(graph, nodes=tuple(nodes)), inner | layouts, places)
+    return Arranged(replace(graph, nodes=tuple(nodes)), inner | layouts, places, wholes)
 
 
 def _wishes(graph: Graph) -> dict[Value, int]:
@@ -202,13 +204,12 @@ def _both(new: Halo, old: Halo | None) -> Halo:
 
 def _join(
     graph: Graph, fixed: set[Value], innermost: dict[Value, int], halos: dict[Value, Halo]
-) -> tuple[Graph, dict[Value, Place]]:
+) -> tuple[Graph, dict[Value, Place], set[Value]]:
     """Let values lie in a whole where both have one order and can have one halo.
 
     Takes in what follows for the axes and the halos of all that lie in one.
     """
     made = graph.producers
-    outermost: dict[Value, tuple[Value, int]] = {}
 
     def last(value: Value) -> int:
         return value.rank - 1 if value in fixed else innermost.get(value, value.rank - 1)
@@ -218,41 +219,26 @@ def _join(
 
     def may_lie(value: Value, place: Place) -> bool:
         whole, axis = place.whole, place.axis
-        around, along = outermost.get(whole, (whole, axis))
-        may = (
+        return (
             value not in fixed
             and isinstance(made.get(value), Map | Reduce)
-            and along == axis
             and last(value) == last(whole)
             and (axis != last(whole) or value.shape[axis] >= NARROWEST)
             and is_free(value, axis)
             and is_free(whole, axis)
-            and not (around in fixed and value in halos)
+            and not (whole in fixed and value in halos)
         )
-        if may:
-            outermost[value] = around, axis
-        return may
 
-    graph, places = join_parts(graph, may_lie)
+    graph, places, wholes = join_parts(graph, may_lie)
     for value, place in places.items():
-        outermost[value] = outermost.get(place.whole, (place.whole, 0))[0], place.axis
         if place.whole in innermost:
             innermost[value] = innermost[place.whole]
-    for value, (around, _) in outermost.items():
         if value in halos:
-            halos[around] = _both(halos[value], halos.get(around))
-    for value, (around, _) in outermost.items():
-        if around in halos:
-            halos[value] = halos[around]
-    return graph, places
-
-
-def _room(value: Value, places: Mapping[Value, Place]) -> tuple[int, ...]:
-    """What lies between the elements of a value in the outermost whole that it is in."""
-    whole, axis = value, places[value].axis
-    while whole in places:
-        whole = places[whole].whole
-    return tuple(whole.shape[axis] - size if k == axis else 0 for k, size in enumerate(value.shape))
+            halos[place.whole] = _both(halos[value], halos.get(place.whole))
+    for value, place in places.items():
+        if place.whole in halos:
+            halos[value] = halos[place.whole]
+    return graph, places, wholes
 
 
 def _copy_given(graph: Graph, moved: set[Value], suffix: str) -> tuple[Graph, dict[Value, Value]]:

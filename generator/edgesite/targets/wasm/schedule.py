@@ -103,7 +103,6 @@ def _program(
     """The steps of a program; takes in its constants and the places that values share."""
     constants |= graph.constants
     aliases |= _aliases(graph, layouts, {*graph.outputs, *arranged.places})
-    joined = {place.whole for place in arranged.places.values()}
     bordered: set[Value] = set()
     steps: list[AnyStep] = []
     for node in graph.nodes:
@@ -111,7 +110,7 @@ def _program(
             inner = _program(arranged, node.graph, layouts, constants, aliases)
             steps += rounds(node, inner, layouts, aliases)
             continue
-        if node.output in aliases or node.output in joined or node.output.size == 0:
+        if node.output in aliases or node.output in arranged.wholes or node.output.size == 0:
             continue
         steps += _steps(node, graph, layouts, constants)
         owner, ahead = arranged.place(node.output)
