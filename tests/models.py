@@ -11,6 +11,7 @@ import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
 import edgesite
+from edgesite.targets.artifacts import TARGETS
 from edgesite.targets.manifest import Manifest, TensorInfo
 
 OPSET = 21
@@ -92,7 +93,7 @@ def assert_answers_alike(
     """Both modules answer as onnxruntime does, relative to the largest answer."""
     compiled = edgesite.compile(model)
     expected = answers_of(model, feeds)
-    for target in ("simd", "relaxed"):
+    for target in TARGETS:
         got = compiled.run(feeds, target=target)
         for name, array in expected.items():
             assert got[name].shape == array.shape
@@ -100,3 +101,19 @@ def assert_answers_alike(
             scale = max(1.0, float(np.abs(array).max(initial=0)))
             np.testing.assert_allclose(got[name], array, rtol=tolerance, atol=tolerance * scale)
     return compiled
+
+
+def assert_threads_alike(
+    compiled: edgesite.CompiledModel, feeds: Mapping[str, Array], counts: Sequence[int] = (2, 3, 5)
+) -> None:
+    """One thread and several give the same bytes, time after time."""
+    assert compiled.manifest.threads is not None
+    for target in TARGETS:
+        alone = compiled.run(feeds, target=target)
+        for threads in counts:
+            for _ in range(2):
+                together = compiled.run(feeds, target=target, threads=threads)
+                for name, array in alone.items():
+                    np.testing.assert_array_equal(
+                        together[name].view(np.uint8), array.view(np.uint8)
+                    )

@@ -9,16 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import helper
 
-import edgesite
 from edgesite.compiler import optimise
 from edgesite.express import express
 from edgesite.frontend import import_model
 from edgesite.ir import verify
 from edgesite.passes import layout
 from edgesite.passes.layout import Arranged, choose_layouts
-from edgesite.targets.artifacts import TARGETS
 from edgesite.targets.wasm.schedule import make_schedule, reach
-from tests.models import Array, answers_of, model_of
+from tests.models import Array, assert_answers_alike, assert_threads_alike, model_of
 from tests.ops.interpreter import evaluate
 
 
@@ -63,24 +61,15 @@ def branches(
 
 def assert_right(model: onnx.ModelProto, feeds: dict[str, Array]) -> None:
     """The modules answer as onnxruntime does, with threads to the bit as without."""
-    compiled = edgesite.compile(model)
-    wanted = answers_of(model, feeds)
-    for target in TARGETS:
-        answers = compiled.run(feeds, target=target)
-        for name, array in wanted.items():
-            np.testing.assert_allclose(answers[name], array, 0, 1e-5 * np.abs(array).max())
-        if compiled.manifest.threads is not None:
-            for name, array in compiled.run(feeds, target=target, threads=3).items():
-                np.testing.assert_array_equal(array, answers[name])
+    compiled = assert_answers_alike(model, feeds)
+    if compiled.manifest.threads is not None:
+        assert_threads_alike(compiled, feeds, [3])
 
 
 @pytest.fixture
 def eager(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Joins even parts that are too narrow for it to pay, and shares even small work."""
+    """Joins even parts that are too narrow for it to pay."""
     monkeypatch.setattr(layout, "NARROWEST", 1)
-    for name in ("cuts.FEWEST_OPERATIONS", "cuts.PART_OPERATIONS", "threads.FEWEST_OPERATIONS"):
-        monkeypatch.setattr(f"edgesite.targets.wasm.{name}", 1)
-    monkeypatch.setattr("edgesite.targets.wasm.module.FEWEST_TOGETHER", 1)
 
 
 def test_parts_lie_in_the_whole_which_nothing_is_left_to_do_for() -> None:
@@ -115,7 +104,7 @@ def test_the_meaning_stays() -> None:
         np.testing.assert_allclose(got[value.name], wanted[value.name], 1e-5, 1e-5)
 
 
-@pytest.mark.usefixtures("eager")
+@pytest.mark.usefixtures("eager", "cut_finely")
 @pytest.mark.parametrize("after", [1, 3, 5])
 @pytest.mark.parametrize("counts", [(1, 2), (3, 4, 5), (7, 8), (16, 16), (17, 3), (64, 64)])
 def test_every_width_of_parts(counts: tuple[int, ...], after: int) -> None:
@@ -125,7 +114,7 @@ def test_every_width_of_parts(counts: tuple[int, ...], after: int) -> None:
     assert_right(model, feeds)
 
 
-@pytest.mark.usefixtures("eager")
+@pytest.mark.usefixtures("eager", "cut_finely")
 @settings(max_examples=25, deadline=None)
 @given(
     counts=st.lists(st.integers(1, 20), min_size=2, max_size=5),
@@ -221,7 +210,7 @@ NODES: dict[str, list[onnx.NodeProto]] = {
 }  # fmt: skip
 
 
-@pytest.mark.usefixtures("eager")
+@pytest.mark.usefixtures("eager", "cut_finely")
 @pytest.mark.parametrize("nodes", NODES.values(), ids=NODES.keys())
 def test_what_is_joined(nodes: list[onnx.NodeProto]) -> None:
     feeds: dict[str, Array] = picture(1, 8, 10, 14)

@@ -18,42 +18,13 @@ from edgesite.compiler import optimise
 from edgesite.express import express
 from edgesite.frontend import import_model
 from edgesite.passes.layout import choose_layouts
-from edgesite.targets.artifacts import TARGETS, CompiledModel
-from edgesite.targets.wasm import cuts
 from edgesite.targets.wasm.schedule import Schedule, make_schedule, reach
 from edgesite.targets.wasm.threads import MOST_BLOCKS, Shared, shared
-from tests.models import Array, model_of
-
-THREADS = (2, 3, 5)
-
-
-@pytest.fixture
-def fine(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Cuts even small work into as many parts as there can be."""
-    monkeypatch.setattr(cuts, "FEWEST_OPERATIONS", 1)
-    monkeypatch.setattr(cuts, "PART_OPERATIONS", 1)
-    monkeypatch.setattr("edgesite.targets.wasm.threads.FEWEST_OPERATIONS", 1)
-    monkeypatch.setattr("edgesite.targets.wasm.module.FEWEST_TOGETHER", 1)
+from tests.models import Array, assert_threads_alike, model_of
 
 
 def schedule_of(model: onnx.ModelProto) -> Schedule:
     return make_schedule(choose_layouts(optimise(express(import_model(model))), reach))
-
-
-def assert_all_alike(model: onnx.ModelProto, feeds: dict[str, Array]) -> CompiledModel:
-    """One thread and several give the same bytes, time after time."""
-    compiled = edgesite.compile(model)
-    assert compiled.manifest.threads is not None
-    for target in TARGETS:
-        alone = compiled.run(feeds, target=target)
-        for threads in THREADS:
-            for _ in range(2):
-                together = compiled.run(feeds, target=target, threads=threads)
-                for name, array in alone.items():
-                    np.testing.assert_array_equal(
-                        together[name].view(np.uint8), array.view(np.uint8)
-                    )
-    return compiled
 
 
 def conv(
@@ -72,7 +43,7 @@ def conv(
     return model_of(nodes, feeds, ["y"], weights), feeds
 
 
-@pytest.mark.usefixtures("fine")
+@pytest.mark.usefixtures("cut_finely")
 @pytest.mark.parametrize(
     ("kind", "x", "w", "attributes"),
     [
@@ -97,7 +68,7 @@ def test_threads_answer_convolutions_as_one_does(
 ) -> None:
     model, feeds = conv(rng, x, w, **attributes)
 
-    assert_all_alike(model, feeds)
+    assert_threads_alike(edgesite.compile(model), feeds)
     assert any(kind in name for name in names_of_parts(model))
 
 
@@ -108,7 +79,7 @@ def names_of_parts(model: onnx.ModelProto) -> set[str]:
     return {call.kernel.name for group in groups for calls in group.parts for call in calls}
 
 
-@pytest.mark.usefixtures("fine")
+@pytest.mark.usefixtures("cut_finely")
 @pytest.mark.parametrize(
     ("shape", "make"),
     [
@@ -129,7 +100,9 @@ def test_threads_answer_loops_as_one_does(
 ) -> None:
     feeds = {"x": rng.standard_normal(shape, dtype=np.float32)}
 
-    assert_all_alike(model_of(make(), feeds, ["y"], {"axis": np.array([1])}), feeds)
+    model = model_of(make(), feeds, ["y"], {"axis": np.array([1])})
+
+    assert_threads_alike(edgesite.compile(model), feeds)
 
 
 def pool(kind: str, **attributes: Any) -> onnx.NodeProto:
@@ -138,17 +111,18 @@ def pool(kind: str, **attributes: Any) -> onnx.NodeProto:
     )
 
 
-@pytest.mark.usefixtures("fine")
+@pytest.mark.usefixtures("cut_finely")
 def test_threads_answer_products_of_two_inputs_as_one_does(rng: np.random.Generator) -> None:
     feeds = {
         "a": rng.standard_normal((4, 33, 16), dtype=np.float32),
         "b": rng.standard_normal((4, 16, 35), dtype=np.float32),
     }
+    model = model_of([helper.make_node("MatMul", ["a", "b"], ["y"])], feeds, ["y"])
 
-    assert_all_alike(model_of([helper.make_node("MatMul", ["a", "b"], ["y"])], feeds, ["y"]), feeds)
+    assert_threads_alike(edgesite.compile(model), feeds)
 
 
-@pytest.mark.usefixtures("fine")
+@pytest.mark.usefixtures("cut_finely")
 @pytest.mark.parametrize(
     ("w", "group"), [((40, 16, 1, 1), 1), ((24, 16, 3, 3), 1), ((16, 1, 3, 3), 16)]
 )
@@ -165,8 +139,9 @@ def test_threads_answer_in_integers_as_one_does(
             "QLinearConv", ["x", "s", "z", "w", "s", "t", "s", "z"], ["y"], group=group
         )
     ]
+    model = model_of(nodes, feeds, ["y"], weights)
 
-    assert_all_alike(model_of(nodes, feeds, ["y"], weights), feeds)
+    assert_threads_alike(edgesite.compile(model), feeds)
 
 
 def test_what_is_done_at_once_is_not_shared(rng: np.random.Generator) -> None:
