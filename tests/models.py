@@ -11,8 +11,13 @@ import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
 import edgesite
+from edgesite.compiler import optimise
+from edgesite.express import express
+from edgesite.frontend import import_model
+from edgesite.passes.layout import Arranged, choose_layouts
 from edgesite.targets.artifacts import TARGETS
 from edgesite.targets.manifest import Manifest, TensorInfo
+from edgesite.targets.wasm.schedule import reach
 
 OPSET = 21
 
@@ -66,6 +71,11 @@ def model_of(
         value.ClearField("type")
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=10)
     return onnx.shape_inference.infer_shapes(model)
+
+
+def arranged(model: onnx.ModelProto) -> Arranged:
+    """The program of a model, as kernels are chosen for it."""
+    return choose_layouts(optimise(express(import_model(model))), reach)
 
 
 def partial_manifest(

@@ -14,14 +14,10 @@ from edgesite.express import express
 from edgesite.frontend import import_model
 from edgesite.ir import verify
 from edgesite.passes import layout
-from edgesite.passes.layout import Arranged, choose_layouts
+from edgesite.passes.layout import choose_layouts
 from edgesite.targets.wasm.schedule import make_schedule, reach
-from tests.models import Array, assert_answers_alike, assert_threads_alike, model_of
+from tests.models import Array, arranged, assert_answers_alike, assert_threads_alike, model_of
 from tests.ops.interpreter import evaluate
-
-
-def arranged(model: onnx.ModelProto) -> Arranged:
-    return choose_layouts(optimise(express(import_model(model))), reach)
 
 
 def conv(source: str, weight: str, result: str, size: int = 1) -> list[onnx.NodeProto]:
@@ -31,6 +27,10 @@ def conv(source: str, weight: str, result: str, size: int = 1) -> list[onnx.Node
         helper.make_node("Conv", [source, weight], [f"{result}.raw"], pads=pads),
         helper.make_node("Relu", [f"{result}.raw"], [result]),
     ]
+
+
+def concat(parts: list[str], result: str, axis: int = 1) -> onnx.NodeProto:
+    return helper.make_node("Concat", parts, [result], axis=axis)
 
 
 def weight(outputs: int, inputs: int, size: int, seed: int) -> Array:
@@ -53,7 +53,7 @@ def branches(
         weights[f"w{number}"] = weight(count, 8, size, number)
         nodes += conv("x", f"w{number}", f"p{number}", size)
     weights["last"] = weight(5, sum(counts), after, 99)
-    nodes.append(helper.make_node("Concat", [f"p{k}" for k in range(len(counts))], ["j"], axis=1))
+    nodes.append(concat([f"p{k}" for k in range(len(counts))], "j"))
     nodes += conv("j", "last", "y", after)
     feeds = picture(1, 8, height, width)
     return model_of(nodes, feeds, ["y"], weights), feeds
@@ -131,80 +131,80 @@ NODES: dict[str, list[onnx.NodeProto]] = {
     "read before it is joined": [
         *conv("x", "a", "p"),
         *conv("p", "b", "q", 3),
-        helper.make_node("Concat", ["p", "q"], ["j"], axis=1),
+        concat(["p", "q"], "j"),
         *conv("j", "c", "y", 3),
     ],
     "joined twice": [
         *conv("x", "a", "p"),
-        helper.make_node("Concat", ["p", "p"], ["j"], axis=1),
+        concat(["p", "p"], "j"),
         *conv("j", "c", "y", 3),
     ],
     "in two wholes": [
         *conv("x", "a", "p"),
         *conv("x", "a", "q"),
-        helper.make_node("Concat", ["p", "q"], ["j"], axis=1),
-        helper.make_node("Concat", ["q", "p"], ["k"], axis=1),
+        concat(["p", "q"], "j"),
+        concat(["q", "p"], "k"),
         helper.make_node("Add", ["j", "k"], ["s"]),
         *conv("s", "c1", "y"),
     ],
     "a whole in a whole": [
         *conv("x", "a", "p"),
         *conv("p", "b", "q", 3),
-        helper.make_node("Concat", ["p", "q"], ["j"], axis=1),
+        concat(["p", "q"], "j"),
         *conv("j", "d", "r", 3),
-        helper.make_node("Concat", ["j", "r"], ["k"], axis=1),
+        concat(["j", "r"], "k"),
         *conv("k", "e", "y", 3),
     ],
     "a whole in a whole along another axis": [
         *conv("x", "a", "p"),
         *conv("x", "b8", "q", 3),
-        helper.make_node("Concat", ["p", "q"], ["j"], axis=1),
+        concat(["p", "q"], "j"),
         helper.make_node("Neg", ["j"], ["n"]),
-        helper.make_node("Concat", ["j", "n"], ["k"], axis=2),
+        concat(["j", "n"], "k", axis=2),
         *conv("k", "c1", "y"),
     ],
     "with what is only moved": [
         *conv("x", "a", "p"),
         helper.make_node("Resize", ["small", "", "scales"], ["u"], mode="nearest",
                          coordinate_transformation_mode="asymmetric", nearest_mode="floor"),
-        helper.make_node("Concat", ["p", "u"], ["j"], axis=1),
+        concat(["p", "u"], "j"),
         *conv("j", "c", "y", 3),
     ],
     "with an input": [
         *conv("x", "a", "p"),
-        helper.make_node("Concat", ["p", "same"], ["j"], axis=1),
+        concat(["p", "same"], "j"),
         *conv("j", "c", "y", 3),
     ],
     "a whole that is the answer": [
         *conv("x", "a", "p"),
         *conv("x", "b8", "q", 3),
-        helper.make_node("Concat", ["p", "q"], ["y"], axis=1),
+        concat(["p", "q"], "y"),
     ],
     "a part that is an answer": [
         *conv("x", "a", "z"),
         *conv("x", "b8", "q", 3),
-        helper.make_node("Concat", ["z", "q"], ["j"], axis=1),
+        concat(["z", "q"], "j"),
         *conv("j", "c1", "y"),
     ],
     # It would need the border that a convolution of one of its parts reads.
     "an answer without a border": [
         helper.make_node("Relu", ["x"], ["p"]),
         helper.make_node("Neg", ["x"], ["q"]),
-        helper.make_node("Concat", ["p", "q"], ["z"], axis=3),
+        concat(["p", "q"], "z", axis=3),
         helper.make_node("Transpose", ["p"], ["t"], perm=[0, 3, 1, 2]),
         *conv("t", "c14", "y", 3),
     ],
     "along the height": [
         *conv("x", "a", "p"),
         *conv("x", "b8", "q", 3),
-        helper.make_node("Concat", ["p", "q"], ["j"], axis=2),
+        concat(["p", "q"], "j", axis=2),
         *conv("j", "b", "y", 3),
     ],
     "halves of one": [
         *conv("x", "a", "p"),
         helper.make_node("Split", ["p"], ["left", "right"], axis=1, num_outputs=2),
         *conv("right", "half", "q", 3),
-        helper.make_node("Concat", ["left", "right", "q"], ["j"], axis=1),
+        concat(["left", "right", "q"], "j"),
         *conv("j", "c15", "y", 3),
     ],
 }  # fmt: skip

@@ -5,25 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import onnx
 from onnx import helper
 
 from edgesite.compiler import optimise
 from edgesite.express import express
 from edgesite.frontend import import_model
 from edgesite.ir import verify
-from edgesite.passes.layout import Arranged, choose_layouts
+from edgesite.passes.layout import choose_layouts
 from edgesite.targets.wasm.schedule import reach
-from tests.models import Array, model_of
+from tests.models import Array, arranged, model_of
 from tests.ops.interpreter import evaluate
 
 CHANNELS_LAST = (0, 2, 3, 1)
 
 
-def arranged(model: object) -> Arranged:
-    return choose_layouts(optimise(express(import_model(model))), reach)  # type: ignore[arg-type]
-
-
-def cnn(outputs: Sequence[str] = ("y",)) -> tuple[object, dict[str, Array]]:
+def cnn(outputs: Sequence[str] = ("y",)) -> tuple[onnx.ModelProto, dict[str, Array]]:
     """A padded, a pooled, a depthwise and a pointwise layer, and a residual."""
     rng = np.random.default_rng(3)
     feeds = {"x": rng.integers(-2, 3, (1, 3, 8, 8)).astype(np.float32)}
@@ -77,7 +74,7 @@ def test_values_have_the_room_that_windows_reach_into() -> None:
 
 def test_copies_keep_the_meaning() -> None:
     model, feeds = cnn(["y", "m", "x"])
-    graph = optimise(express(import_model(model)))  # type: ignore[arg-type]
+    graph = optimise(express(import_model(model)))
     made = choose_layouts(graph, reach)
 
     wanted, got = evaluate(graph, feeds), evaluate(verify(made.graph), feeds)

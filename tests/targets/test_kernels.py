@@ -11,23 +11,19 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from onnx import helper
 
-from edgesite.compiler import optimise
-from edgesite.express import express
-from edgesite.frontend import import_model
 from edgesite.ir import DType
-from edgesite.passes.layout import choose_layouts
 from edgesite.targets.wasm import winograd_shape
 from edgesite.targets.wasm.contract import ContractKernel
 from edgesite.targets.wasm.kernels import Step
 from edgesite.targets.wasm.rounds import calls
-from edgesite.targets.wasm.schedule import make_schedule, reach
+from edgesite.targets.wasm.schedule import make_schedule
 from edgesite.targets.wasm.transforms import STRIDED
-from tests.models import Array, assert_answers_alike, model_of
+from tests.models import Array, arranged, assert_answers_alike, model_of
 
 
 def calls_of(model: onnx.ModelProto) -> list[Step]:
     """The calls that a model is computed by."""
-    schedule = make_schedule(choose_layouts(optimise(express(import_model(model))), reach))
+    schedule = make_schedule(arranged(model))
     return list(calls((*schedule.preparation, *schedule.steps)))
 
 

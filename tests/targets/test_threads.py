@@ -14,17 +14,13 @@ import pytest
 from onnx import helper
 
 import edgesite
-from edgesite.compiler import optimise
-from edgesite.express import express
-from edgesite.frontend import import_model
-from edgesite.passes.layout import choose_layouts
-from edgesite.targets.wasm.schedule import Schedule, make_schedule, reach
+from edgesite.targets.wasm.schedule import Schedule, make_schedule
 from edgesite.targets.wasm.threads import MOST_BLOCKS, Shared, shared
-from tests.models import Array, assert_threads_alike, model_of
+from tests.models import Array, arranged, assert_threads_alike, model_of
 
 
 def schedule_of(model: onnx.ModelProto) -> Schedule:
-    return make_schedule(choose_layouts(optimise(express(import_model(model))), reach))
+    return make_schedule(arranged(model))
 
 
 def conv(
