@@ -108,14 +108,18 @@ def make(frame: Frame, folder: Path, begun: Callable[[str, str], None] | None = 
     """Make the page of a demo, and keep it; begun: is told folder name and stage."""
     started, cache = time.perf_counter(), frame.cache
     stamps, before = stamps_below(folder), digests_below(folder)
+
+    def is_as_before() -> bool:
+        return stamps_below(folder) == stamps
+
     try:
-        made = _made(frame, folder, before, cache, begun or _silent)
+        made = _made(frame, folder, before, is_as_before, begun or _silent)
     except ProblemsError as error:
         return error.problems
     except EdgesiteError as error:
         return (error,)
     # What was edited meanwhile must not be kept as what came of the files before.
-    if frame.keeps and not made.is_draft and stamps_below(folder) == stamps:
+    if frame.keeps and not made.is_draft and is_as_before():
         made = _kept(made, before, cache, key_of_demo(frame, folder, before))
     if cache.store:
         made = replace(made, complaint=cache.store.complaint)
@@ -135,13 +139,13 @@ def _made(
     frame: Frame,
     folder: Path,
     digests: Mapping[str, str],
-    cache: Cache,
+    is_as_before: Callable[[], bool],
     begun: Callable[[str, str], None],
 ) -> MadeDemo:
     """A demo's page: its shell with other words in it, if that is kept, or else all of it."""
     from edgesite.site.source import load_words
 
-    key = _key_of_shell(frame, folder, digests)
+    key, cache = _key_of_shell(frame, folder, digests), frame.cache
     shell = None if key is None else _recalled(cache, key, folder)
     if shell and (made := _filled(frame, shell, *load_words(folder))):
         return made
@@ -153,7 +157,7 @@ def _made(
         shell = _shell(frame, folder, finished, cache)
         made = shell and _filled(frame, shell, page.body_markdown, page.attachments)
         if shell and made:
-            if digests_below(folder) == digests:
+            if is_as_before():
                 _kept(shell, digests, cache, key)
             return made
     return _rendered(frame, folder, finished, cache)

@@ -72,11 +72,13 @@ _SAMPLE = 8
 def made_by(workers: int, frame: Frame, folders: Sequence[Path], told: Told) -> dict[Path, Outcome]:
     """Make demos, in at most so many processes where that is quicker."""
     sizes = {folder: size_below(folder) for folder in folders}
-    sample = folders[:: -(-len(folders) // _SAMPLE) or 1]
-    is_quick = all(is_finished(frame, folder) for folder in sample)
-    if workers > 1 and is_worth_it(sizes.values(), workers, is_quick=is_quick):
-        modules = _RENDERS if is_quick else (*_RENDERS, *_COMPILES)
-        return _made_apart(min(workers, len(sizes)), frame, sizes, told, modules)
+    if workers > 1 and is_worth_it(sizes.values(), workers):
+        # All files of a sample are read, which can only speak against more processes.
+        sample = folders[:: -(-len(folders) // _SAMPLE)]
+        is_quick = all(is_finished(frame, folder) for folder in sample)
+        if is_worth_it(sizes.values(), workers, is_quick=is_quick):
+            modules = _RENDERS if is_quick else (*_RENDERS, *_COMPILES)
+            return _made_apart(min(workers, len(sizes)), frame, sizes, told, modules)
     outcomes = {}
     for folder in folders:
         outcomes[folder] = make(frame, folder, told)
