@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from edgesite.errors import UsageError
-from edgesite.site.build import build, check
+from edgesite.site.build import Way, build, check
 from edgesite.site.cache import Cache
 from edgesite.site.store import Store, open_store, packed, unpacked
 from tests.sites import contents, edit
@@ -89,7 +89,7 @@ def test_the_place_may_be_named_in_three_ways(
     if way == "configuration":
         edit(site / "edgesite.yaml", "title: Site", f"title: Site\nstore: {url}")
 
-    check(site, store=url if way == "option" else None)
+    check(site, way=Way(store=url if way == "option" else None))
 
     assert len(list((tmp_path / "store").glob("??/*"))) == 2
 

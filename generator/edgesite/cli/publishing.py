@@ -212,7 +212,7 @@ def _made(
     from edgesite.site.publish_checks import inspected
 
     with progress(as_json) as tell:
-        checked, files = site_build.made(site, tell, workers=workers(None))
+        checked, files = site_build.made(site, tell, way=site_build.Way(workers(None)))
     found = inspected(files, checked.info.site_url, remote_url)
     warn([*checked.warnings, *found.warnings])
     if found.problems:

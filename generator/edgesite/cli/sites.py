@@ -134,7 +134,8 @@ def check(
         from edgesite.site import build as site_build
 
         with progress(as_json) as tell:
-            checked = site_build.check(site, tell, workers=workers(jobs), store=store)
+            way = site_build.Way(workers(jobs), store)
+            checked = site_build.check(site, tell, way=way)
         warn(checked.warnings)
         pages = checked.reports
         lines = [*map(_line, pages), f"{count(len(pages), 'demo')}, no problems"]

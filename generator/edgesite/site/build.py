@@ -12,7 +12,7 @@ import os
 import time
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from edgesite.errors import ConfigError, EdgesiteError
 from edgesite.site.cache import Cache, digest, key_of
@@ -112,6 +112,30 @@ class Memory:
         return self.demos
 
 
+@dataclass(frozen=True)
+class Way:
+    """How a site is made, beside what its files say."""
+
+    workers: int = 1
+    """How many processes may share the work, if there is enough of it."""
+
+    store: str | None = None
+    """Where other machines keep what is costly, an address that fsspec knows; that of
+    EDGESITE_STORE, or the site's own, if None."""
+
+    scheduler: str | None = None
+    """The address of a dask cluster that compiles, if one shall."""
+
+    offline: bool | None = None
+    """False leaves the service worker out, whatever the site says."""
+
+    digests: Mapping[str, str] | None = None
+    """Those of the site's files, if they were looked at already."""
+
+
+_ALONE = Way()
+
+
 def build(
     root: Path,
     out: Path,
@@ -125,26 +149,18 @@ def build(
     """Build the site in root into out, which is replaced as a whole.
 
     single: write one page per demo, with everything inside, in place of a site.
-    workers: how many processes may share the work, if there is enough of it.
-    store: where other machines keep what is costly, an address that fsspec knows.
-    scheduler: the address of a dask cluster that compiles, if one shall.
+    The others are those of a Way.
     Raises the only problem or ProblemsError; out is then as it was.
     """
     check_output(out, root)
     started, tell, cache = time.perf_counter(), progress or silent, Cache.of_site(root)
-    way = partial(
-        _single if single else _whole,
-        root,
-        tell,
-        workers=workers,
-        store=store,
-        scheduler=scheduler,
-    )
+    way = Way(workers, store, scheduler)
+    whole_site = partial(_single if single else _whole, root, tell, way)
     try:
-        whole = _written(way(), out, tell, cache)
+        whole = _written(whole_site(), out, tell, cache)
     except LostError:  # something in the cache was damaged, or was deleted meanwhile
         cache.mend()
-        whole = _written(way(), out, tell, cache)
+        whole = _written(whole_site(), out, tell, cache)
     cache.prune_daily()
     return Report(
         out=out,
@@ -162,14 +178,14 @@ def _written(whole: Whole, out: Path, tell: Progress, cache: Cache) -> Whole:
     return whole
 
 
-def _whole(root: Path, tell: Progress, **how: Any) -> Whole:
+def _whole(root: Path, tell: Progress, way: Way) -> Whole:
     """The site, as it was if nothing has changed."""
     cache, stamps = Cache.of_site(root), site_stamps(root)
     digests = site_digests(root)
     key = key_of_site(root, digests, cache)
     if not has_hooks() and (whole := recall(root, key, cache)):
         return whole
-    site, files = made(root, tell, digests=digests, **how)
+    site, files = made(root, tell, way=replace(way, digests=digests))
     whole = whole_of(site, files)
     is_whole = site.frame.keeps and not site.complaints
     if is_whole and site_stamps(root) == stamps:  # else something was edited meanwhile
@@ -186,11 +202,11 @@ def whole_of(site: Checked, files: Pieces) -> Whole:
     return Whole(files, site.reports, warnings, site.info.site_url, bool(site.info.offline))
 
 
-def _single(root: Path, tell: Progress, **how: Any) -> Whole:
+def _single(root: Path, tell: Progress, way: Way) -> Whole:
     """A page per demo with everything inside."""
     from edgesite.site.single import single_file
 
-    site, files = made(root, tell, offline=False, **how)
+    site, files = made(root, tell, way=replace(way, offline=False))
     _refuse_over_budget(site.demos)
     pages = {f"{demo.slug}.html": single_file(demo.slug, files) for demo in site.demos}
     return Whole(Pieces(pages), site.reports, site.warnings)
@@ -200,30 +216,13 @@ def made(
     root: Path,
     progress: Progress | None = None,
     memory: Memory | None = None,
-    *,
-    offline: bool | None = None,
-    workers: int = 1,
-    store: str | None = None,
-    scheduler: str | None = None,
-    digests: Mapping[str, str] | None = None,
+    way: Way = _ALONE,
 ) -> tuple[Checked, Pieces]:
     """Build a site without writing it: what is known of it, and every file by POSIX path.
 
-    offline: False leaves the service worker out, whatever the site says.
-    store: where other machines keep what is costly; EDGESITE_STORE or the site's own if None.
-    digests: those of the site's files, if they were looked at already.
     Raises the only problem or ProblemsError.
     """
-    site = check(
-        root,
-        progress,
-        memory,
-        offline=offline,
-        workers=workers,
-        store=store,
-        scheduler=scheduler,
-        digests=digests,
-    )
+    site = check(root, progress, memory, way)
     return site, files_of(site, Cache.of_site(root))
 
 
@@ -251,12 +250,8 @@ def check(
     root: Path,
     progress: Progress | None = None,
     memory: Memory | None = None,
+    way: Way = _ALONE,
     *,
-    offline: bool | None = None,
-    workers: int = 1,
-    store: str | None = None,
-    scheduler: str | None = None,
-    digests: Mapping[str, str] | None = None,
     only: slice = slice(None),
 ) -> Checked:
     """Do all that a build does for the demos, and write nothing but the cache.
@@ -270,24 +265,24 @@ def check(
     problems, cache = Problems(), Cache.of_site(root)
     site = load_site(root, problems)
     # An author who goes on editing must not be shown what a service worker has kept.
-    keeps = memory is None and offline is None
+    keeps = memory is None and way.offline is None
     info = site.info if keeps else replace(site.info, offline=False)
-    if offline is False:
+    if way.offline is False:
         info = replace(info, isolate=False)
-    frame = frame_of(site, info, cache, problems, store)
+    frame = frame_of(site, info, cache, problems, way.store)
     found = {} if memory is None else memory.within(frame)
     frame = replace(frame, drafts=memory is not None and memory.drafts)
-    looked_at = digests_of_demos(digests or {})
+    looked_at = digests_of_demos(way.digests or {})
     outcomes: dict[Path, Outcome | None] = {
         folder: found.get(folder) or known(frame, folder, looked_at.get(folder.name))
         for folder in site.folders[only]
     }
     told = _counted(progress or silent, outcomes)
-    if scheduler and (missing := _missing(outcomes)):
+    if way.scheduler and (missing := _missing(outcomes)):
         from edgesite.site.cluster import compile_apart
 
-        outcomes |= compile_apart(scheduler, frame.store, missing, told)
-    outcomes |= made_by(workers, frame, _missing(outcomes), told)
+        outcomes |= compile_apart(way.scheduler, frame.store, missing, told)
+    outcomes |= made_by(way.workers, frame, _missing(outcomes), told)
     demos = []
     for folder, outcome in outcomes.items():
         if isinstance(outcome, MadeDemo):

@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 
 from edgesite.errors import EdgesiteError
 from edgesite.site.assets import Assets
-from edgesite.site.build import Memory, made
+from edgesite.site.build import Memory, Way, made
 from edgesite.site.cache import Cache
 from edgesite.site.folders import DEMOS_FOLDER, SITE_FILE, digests_below, site_digests
 from edgesite.site.hooks import has_hooks
@@ -149,7 +149,7 @@ class LiveSite:
         self._restyle(changed)
         try:
             memory = self._memory if self._watched else None
-            site, files = made(self.root, progress, memory, workers=self._workers)
+            site, files = made(self.root, progress, memory, Way(self._workers))
             if self._watched and (not self._script or any(p.suffix == ".ts" for p in changed)):
                 cache = Cache.of_site(self.root)
                 self._script = Assets.load(site.frame.theme, cache).live.data

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from edgesite.errors import BuildError, UsageError
 from edgesite.site.build import (
     Checked,
+    Way,
     check,
     files_of,
     frame_of,
@@ -80,7 +81,7 @@ def build_shard(
     """
     started, tell = time.perf_counter(), progress or silent
     check_output(out, root)
-    site = check(root, tell, workers=workers, store=store, only=shard.only)
+    site = check(root, tell, way=Way(workers, store), only=shard.only)
     files = Pieces({name: part for demo in site.demos for name, part in demo.files.parts.items()})
     demos = {demo.folder.name: _record(site.frame, demo) for demo in site.demos}
     record = {"shard": [shard.number, shard.count], "demos": demos}
