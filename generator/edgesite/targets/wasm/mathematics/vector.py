@@ -135,8 +135,20 @@ def _powers(m: Mathematics, f: Function, x: Local, sign: int, bias: int) -> tupl
     k = f.let(shifted - (_ROUNDER + bias))
     high = f.let(m.multiply_add(k, -sign * _LN2_HIGH, x))
     r = f.let(m.multiply_add(k, -sign * _LN2_LOW, high))
+    return _power(shifted), r
+
+
+def _powers_of_two(f: Function, x: Local) -> tuple[Value, Local]:
+    """For x = k + r with |r| <= 1 / 2, 2^k, whose exponent must be one, and r."""
+    shifted = f.let(x + (_ROUNDER + _BIAS))
+    r = f.let(x - (shifted - (_ROUNDER + _BIAS)))
+    return _power(shifted), r
+
+
+def _power(shifted: Local) -> Value:
+    """2^(k + bias - 127) for the sum of k, the rounder and a bias."""
     # The rounder's own bits leave at the top.
-    return (shifted.as_(I32X4) << 23).as_(F32X4), r
+    return (shifted.as_(I32X4) << 23).as_(F32X4)
 
 
 @kernel("sigmoid", F32X4, inline=True, x=F32X4)
@@ -158,12 +170,9 @@ def times_sigmoid(m: Mathematics, f: Function, x: Local, factor: Local) -> Value
     The same fraction in powers of two. The rounding of x / log 2 counts in e^-x alone, and so
     where the result is small beside the factor.
     """
-    t = f.let(x.pmax(-89.0).pmin(87.0) * -_LOG2_E)
-    shifted = f.let(t + (_ROUNDER + _BIAS))
-    r = f.let(t - (shifted - (_ROUNDER + _BIAS)))
+    scale, r = _powers_of_two(f, f.let(x.pmax(-89.0).pmin(87.0) * -_LOG2_E))
     c = f.let(m.polynomial(f.let(r * r), _COTANGENT_OF_TWO))
     lower = f.let(c - r)
-    scale = (shifted.as_(I32X4) << 23).as_(F32X4)
     return factor * (lower / m.multiply_add(c + r, scale, lower))
 
 
@@ -196,10 +205,8 @@ def twice_gelu(m: Mathematics, f: Function, x: Local) -> Value:
     """
     size = f.let(x.abs())
     near = f.let(size.pmin(8.4))
-    log = f.let(near * m.polynomial(near, _LOG2_TAILS))
-    shifted = f.let(log + (_ROUNDER + _BIAS))
-    r = f.let(log - (shifted - (_ROUNDER + _BIAS)))
-    tails = m.polynomial(r, _POWER_OF_TWO) * (shifted.as_(I32X4) << 23).as_(F32X4)
+    scale, r = _powers_of_two(f, f.let(near * m.polynomial(near, _LOG2_TAILS)))
+    tails = m.polynomial(r, _POWER_OF_TWO) * scale
     return (x + size) - near * tails
 
 
