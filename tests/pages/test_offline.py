@@ -103,6 +103,17 @@ def test_a_demo_that_was_visited_works_without_a_network(
     expect(visit.page.get_by_role("link", name="What is this colour?")).to_be_visible()
 
 
+def test_the_page_of_a_first_visit_goes_on_without_a_network(
+    visit: Visit, deployed: Deployed, assets: Assets
+) -> None:
+    deployed.deploy(site_of(assets))
+    page = open_until_kept(visit, "colour/")
+    deployed.is_down = True
+
+    page.get_by_role("radio", name="All blue").check()
+    expect_live(page, "blue")
+
+
 def test_all_demos_work_after_one_visit_where_the_site_is_kept_in_full(
     visit: Visit, deployed: Deployed, assets: Assets
 ) -> None:

@@ -7,8 +7,7 @@ const worker = self as unknown as ServiceWorkerGlobalScope;
 worker.addEventListener("install", () => void worker.skipWaiting());
 
 worker.addEventListener("activate", (event) => {
-  const gone = caches.delete(`edgesite ${worker.registration.scope}`); // An earlier build's.
-  event.waitUntil(gone.then(() => worker.clients.claim()));
+  event.waitUntil(caches.delete(`edgesite ${worker.registration.scope}`)); // An earlier build's.
 });
 
 worker.addEventListener("fetch", (event) => {

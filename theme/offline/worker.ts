@@ -88,7 +88,9 @@ worker.addEventListener("activate", (event) => {
   const tidied = caches.open(CACHE).then(async (cache) => {
     for (const { url } of await cache.keys()) if (!wanted.has(url)) await cache.delete(url);
   });
-  event.waitUntil(tidied.then(() => worker.clients.claim()));
+  // Not waited for: in Firefox (153) it waits for the threads of pages, which may never listen, and
+  // until a worker is active no page gets an answer.
+  event.waitUntil(tidied.then(() => void worker.clients.claim()));
 });
 
 worker.addEventListener("fetch", (event) => {
