@@ -34,6 +34,12 @@ ISOLATED = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Embedder-Policy": "require-corp",
 }
+COUNT_WORKERS = """
+    window.started = 0;
+    window.Worker = class extends Worker {
+        constructor(...given) { super(...given); window.started++; }
+    };
+"""
 BUDGET = 1500
 """Bytes of a service worker, gzipped."""
 
@@ -116,6 +122,16 @@ def test_a_first_visit_is_loaded_once_more_and_then_has_threads(visit: Visit) ->
     assert len(loads) == 2
     assert visit.complaints == []
     assert visit.foreign == []
+
+
+def test_the_page_itself_starts_all_threads(visit: Visit) -> None:
+    # In Firefox a worker that starts another may wait for it without end.
+    visit.page.add_init_script(COUNT_WORKERS)
+    page = open_until_isolated(visit)
+    answers(page)
+
+    cores = page.evaluate("navigator.hardwareConcurrency")
+    assert page.evaluate("started") == min(8, cores)
 
 
 def test_later_visits_have_threads_at_once(visit: Visit) -> None:
@@ -222,8 +238,12 @@ def test_the_service_worker_is_small(assets: Assets) -> None:
 
 
 @pytest.mark.skipif(not shutil.which("firefox-esr"), reason="firefox-esr is not installed")
-def test_firefox_answers_with_threads_as_without(files: dict[str, bytes]) -> None:
-    servers = [serve(files, headers) for headers in (ISOLATED, {})]
+def test_firefox_answers_with_threads_as_without(
+    tmp_path_factory: pytest.TempPathFactory, files: dict[str, bytes]
+) -> None:
+    # The first one's service worker takes over a page that has threads already.
+    kept = built(tmp_path_factory, isolate=True, offline=True)
+    servers = [serve(kept, ISOLATED), serve(files)]
     # Without a service worker, which would isolate the page, and load it anew while it is used.
     servers[1][1].missing.add("sw.js")
     addresses = [f"{served.url}cifar10/" for _, served in servers]

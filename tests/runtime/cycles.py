@@ -66,9 +66,17 @@ _CYCLES = """async ([count]) => {
         return new Response(files.get(key));
     };
     const { load } = await import("/model.js");
+    let started = 0;
+    globalThis.Worker = class extends Worker {
+        constructor(...given) { super(...given); started++; }
+    };
     for (let at = 0; at < count; at++) {
-        const model = await load({ threads: 2, worker: at % 2 === 1 });
+        const worker = at % 2 === 1;
+        started = 0;
+        const model = await load({ threads: 2, worker });
         if (model.info.threads !== 2) throw new Error("the page is not isolated");
+        // In Firefox a worker that starts another may wait for it without end.
+        if (started !== (worker ? 2 : 1)) throw new Error("a worker has started a thread");
         await model.run({ x: new Float32Array(8 * 96 * 96).fill(0.5) });
         await model.close();
     }

@@ -243,5 +243,5 @@ export async function start(
   const prepared = prepareRun(exports, manifest);
   reset();
   const engine = { target, weights: whole, ...prepared, reset };
-  return WITH_THREADS ? { ...engine, threads: crew?.threads ?? 1 } : engine;
+  return WITH_THREADS ? { ...engine, threads: (await crew?.gathered) ?? 1 } : engine;
 }

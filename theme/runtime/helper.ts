@@ -2,15 +2,19 @@
 
 import type { Gather } from "./engine";
 import type { Port, WorkerPort } from "./remote";
-import { gather, help, HELPER, threadsHere } from "./threads";
+import { employ, gather, help, HELPER, threadsHere, type Hire } from "./threads";
 
-/** Starts as many helpers as are of use; undefined where there cannot be any. */
-export async function gatherer(): Promise<Gather | undefined> {
+/** For a page: starts a helper, which ends with it. */
+export const hire: Hire = (errand) => {
+  const start = async () => new Worker(import.meta.url, { type: "module", name: HELPER });
+  employ(start() as Promise<WorkerPort>, errand);
+};
+
+/** For its worker: brings as many threads together as are of use; undefined where there is but one. */
+export async function gatherer(hire: Hire): Promise<Gather | undefined> {
   const threads = await threadsHere("auto");
-  const options = { type: "module", name: HELPER } as const;
-  const hire = () => new Worker(import.meta.url, options) as WorkerPort;
   return threads > 1 ? (code, pages, own) => gather(code, pages, own, threads, hire) : undefined;
 }
 
-const scope = globalThis as unknown as Port & { name?: string };
-if (scope.name === HELPER) help(scope);
+const scope = globalThis as unknown as Port & { name?: string; document?: unknown };
+if (scope.name === HELPER && !scope.document) help(scope);

@@ -14,7 +14,7 @@ import type { Progress, Source } from "./page";
 import { connect, serve, type Port, type Remote, type WorkerPort } from "./remote";
 import { readable, sourceOf } from "./sources";
 import { allInputs, withTexts, type TextEngine, type Values } from "./texts";
-import { gather, help, HELPER, threadsHere, type Crew } from "./threads";
+import { employ, gather, help, HELPER, threadsHere, type Errand, type Hire } from "./threads";
 import { useWords } from "./words";
 
 declare const __EDGESITE_MANIFEST__: Manifest;
@@ -70,6 +70,9 @@ export interface Model {
   close(): Promise<void>;
 }
 
+/** Starts a worker by its name. */
+type Start = (name: string) => Promise<WorkerPort>;
+
 const CLOSED = "the model is closed; load it again";
 
 const describe = (places: Binding["inputs"]): TensorInfo[] =>
@@ -94,7 +97,6 @@ interface Session extends Chosen {
   run(feeds: Values): Values | Promise<Values>;
   predict?(source: Source): Promise<Float32Array>;
   reset(): void;
-  close(): void;
 }
 
 /** What a worker is asked for once it has a model. */
@@ -129,24 +131,17 @@ const alone: Open = (which, target, onProgress, known) =>
   start(boundTo(which), url, target, onProgress, known);
 
 /** How to open bindings whose work several threads share, if there can be several. */
-async function opener(
-  wanted: Choice["threads"], crews: Crew[],
-): Promise<Open> {
+async function opener(wanted: Choice["threads"], hire: Hire): Promise<Open> {
   const threads = await threadsHere(wanted ?? "auto");
   if (threads < 2) return alone;
-  const shared: Gather = async (code, pages, own) => {
-    const crew = await gather(code, pages, own, threads, () => makeWorker(HELPER));
-    crews.push(crew);
-    return crew;
-  };
+  const shared: Gather = (code, pages, own) => gather(code, pages, own, threads, hire);
   return (which, target, onProgress, known) =>
     start(boundTo(which), url, target, onProgress, known, shared)
       .catch(() => alone(which, target, onProgress, known));
 }
 
-async function begin(choice: Choice, onProgress?: Progress): Promise<Session> {
-  const crews: Crew[] = [];
-  const open = WITH_THREADS ? await opener(choice.threads, crews) : alone;
+async function begin(choice: Choice, hire: Hire, onProgress?: Progress): Promise<Session> {
+  const open = WITH_THREADS ? await opener(choice.threads, hire) : alone;
   const first = await open(manifest, choice.target, onProgress);
   const made: TextEngine[] = [speaking(first, manifest)];
   const making: Promise<TextEngine>[] = [];
@@ -169,9 +164,6 @@ async function begin(choice: Choice, onProgress?: Progress): Promise<Session> {
       bindings.forEach((_, at) =>
         made[at] ? made[at].reset() : void making[at]?.then((late) => late.reset()));
     },
-    close() {
-      for (const crew of crews) crew.close();
-    },
   };
 }
 
@@ -180,7 +172,7 @@ const buffersOf = (values: Values): ArrayBuffer[] =>
   Object.values(values).flatMap((data) =>
     ArrayBuffer.isView(data) ? data.buffer as ArrayBuffer : []);
 
-async function makeWorker(name = WORKER): Promise<WorkerPort> {
+async function makeWorker(name: string): Promise<WorkerPort> {
   if (globalThis.Worker) {
     const options = { type: "module", name } as const;
     try {
@@ -202,7 +194,7 @@ function work(port: Port): void {
   let session: Session | undefined;
   serve(port, async (message, note) => {
     if (!session) {
-      session = await begin(message, (...progress) => note(progress));
+      session = await begin(message, note, (...progress) => note(progress));
       const { target, threads, own } = session;
       return [{ target, threads, own: own && copied(own) } satisfies Chosen, []];
     }
@@ -224,19 +216,16 @@ function copied(feeds: Values): Values {
   return copies;
 }
 
-async function loadThere(choice: Choice, onProgress: Progress | undefined) {
+async function loadThere(start: Start, choice: Choice, onProgress: Progress | undefined) {
   const remote: Remote = connect(
-    await makeWorker(),
-    (progress) => onProgress?.(...(progress as [number, number])),
+    await start(WORKER),
+    (note: Errand | Parameters<Progress>) => {
+      if (!("memory" in note)) onProgress?.(...note);
+      else if (WITH_THREADS) employ(start(HELPER), note);
+    },
     (reason) => `the worker stopped (${reason}); load({ worker: false }) does without one`,
   );
-  // Its own helpers end with it. Sent home just before, some stay for good in Chromium 156, and
-  // their worker with them.
-  const close = (): void => remote.close(CLOSED);
-  const chosen = await remote.ask<Chosen>(choice).catch((error) => {
-    close();
-    throw error;
-  });
+  const chosen = await remote.ask<Chosen>(choice);
   const run = (feeds: Values): Promise<Values> => {
     const copies = copied(feeds);
     return ask({ run: copies }, buffersOf(copies));
@@ -251,18 +240,18 @@ async function loadThere(choice: Choice, onProgress: Progress | undefined) {
         ask<Float32Array>({ predict: source }, "close" in source ? [source] : []),
     }),
     reset: () => ask<void>({ reset: true }),
-    close,
+    close: () => remote.close(CLOSED),
   };
 }
 
-async function loadHere(choice: Choice, onProgress: Progress | undefined) {
-  let session: Session | undefined = await begin(choice, onProgress);
+async function loadHere(start: Start, choice: Choice, onProgress: Progress | undefined) {
+  const hire: Hire = (errand) => { if (WITH_THREADS) employ(start(HELPER), errand); };
+  let session: Session | undefined = await begin(choice, hire, onProgress);
   const opened = (): Session => {
     if (!session) throw new Error(CLOSED);
     return session;
   };
   const close = (): void => {
-    session?.close();
     session = undefined;
   };
   return {
@@ -296,8 +285,20 @@ async function practise(model: Model, feeds: Values): Promise<void> {
 
 export async function load(options: LoadOptions = {}): Promise<Model> {
   const { worker = true, onProgress, ...choice } = options;
+  const staff: WorkerPort[] = [];
+  const start: Start = async (name) => {
+    const started = await makeWorker(name);
+    staff.push(started);
+    return started;
+  };
+  const dismiss = (): void => {
+    for (const started of staff) started.terminate();
+  };
   const { target, threads, own, run, predict, reset, close } =
-    await (worker ? loadThere : loadHere)(choice, onProgress);
+    await (worker ? loadThere : loadHere)(start, choice, onProgress).catch((error) => {
+      dismiss();
+      throw error;
+    });
   const info = {
     target,
     worker,
@@ -317,7 +318,10 @@ export async function load(options: LoadOptions = {}): Promise<Model> {
       ? gathered(await run(spread(feeds, bindings)), bindings)
       : run(feeds as Values),
     reset: async () => reset(),
-    close: async () => close(),
+    close: async () => {
+      close();
+      dismiss();
+    },
   };
   // To read a picture takes longer than practice saves.
   if (!WITH_PICTURES && own) await practise(model, own);

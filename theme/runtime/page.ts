@@ -167,7 +167,6 @@ export interface Predictor {
   /** Keep a picture, to ask what the model makes of it with parts covered. */
   hold(source: Source): Promise<void>;
   cover(box: Box): Promise<Float32Array>;
-  close(): void;
 }
 
 /** Bytes of the model's files so far, and of all of them. */

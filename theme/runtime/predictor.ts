@@ -2,6 +2,7 @@
 
 import type { PageData, Predictor, Progress, Ready, Request, Source } from "./page";
 import { connect, type WorkerPort } from "./remote";
+import type { Errand } from "./threads";
 
 /** Let a worker load the model and warm it up; one of its own, if none is given. */
 export function createPredictor(
@@ -9,12 +10,17 @@ export function createPredictor(
   worker = new Worker(page.worker, { type: "module" }) as WorkerPort,
 ): Predictor {
   const { picture, stage } = page.words;
+  const hire = async (errand: Errand): Promise<void> => {
+    const helper: typeof import("./helper") = await import(new URL(page.helper!, base).href);
+    helper.hire(errand);
+  };
+  const base = new URL(page.base, location.href).href;
   const remote = connect(
     worker,
-    ([loaded, total]) => onProgress(loaded, total),
+    (note: Errand | Parameters<Progress>) =>
+      void ("memory" in note ? hire(note) : onProgress(...note)),
     () => stage.stopped,
   );
-  const base = new URL(page.base, location.href).href;
   const ready = remote.ask<Ready>({ ...page, base, words: { picture } });
   ready.catch(() => {}); // predict() rejects for the same reason.
   const ask = <T>(request: Request): Promise<T> => remote.ask(request);
@@ -25,6 +31,5 @@ export function createPredictor(
     time: (count) => ask({ time: count }),
     hold: (source) => ask({ hold: source }),
     cover: (box) => ask({ cover: box }),
-    close: () => remote.close("The demo is closed."),
   };
 }

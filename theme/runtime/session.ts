@@ -8,6 +8,7 @@ import type { Classification, Manifest } from "./manifest";
 import type { Prediction, Progress, Ready, Request, Source } from "./page";
 import { serve, type Answer, type Port } from "./remote";
 import { cover, statisticsOf } from "./tensor";
+import type { Hire } from "./threads";
 import { fill, useWords, words, type Words } from "./words";
 
 /** The first message. */
@@ -22,7 +23,7 @@ export interface Setup extends Omit<Classification, "labels"> {
 
 /** Loads the model of a manifest, with weights that may be known already. */
 export type Opened = (
-  setup: Setup, onProgress?: Progress, known?: Uint8Array,
+  setup: Setup, hire: Hire, onProgress?: Progress, known?: Uint8Array,
 ) => Promise<Engine>;
 
 type Reply = (request: Request) => Promise<Answer>;
@@ -81,9 +82,11 @@ function replyWith(
 }
 
 /** Opens further sizes of a model, beside the one that has the weights. */
-const besides = (engine: Engine, setup: Setup, open: Opened) => (at: number): Promise<Engine> => {
+const besides = (
+  engine: Engine, setup: Setup, open: Opened, hire: Hire,
+) => (at: number): Promise<Engine> => {
   const manifest = { ...setup.manifest, ...setup.manifest.bindings![at - 1]! };
-  return open({ ...setup, manifest }, undefined, engine.weights);
+  return open({ ...setup, manifest }, hire, undefined, engine.weights);
 };
 
 /** Answer a page at the other end of a port; its first message is a Setup. */
@@ -93,9 +96,9 @@ export function serveSession(port: Port, open: Opened): void {
     if (!reply) {
       const setup = message as Setup;
       useWords(setup.words);
-      reply = open(setup, (...progress) => note(progress)).then(
+      reply = open(setup, note, (...progress) => note(progress)).then(
         (engine) => WITH_SIZES
-          ? replyWith(engine, setup, besides(engine, setup, open))
+          ? replyWith(engine, setup, besides(engine, setup, open, note))
           : replyWith(engine, setup),
         (error) => {
           throw new Refusal(fill(words.picture.not_loaded, { reason: error.message }));

@@ -9,7 +9,7 @@ import { serveSession, type Opened } from "./session";
 
 const engines = new Map<string, Promise<Engine>>();
 
-const open: Opened = ({ manifest, base }, onProgress, known) => {
+const open: Opened = ({ manifest, base }, _hire, onProgress, known) => {
   const load = (): Promise<Engine> => start(manifest, base, undefined, onProgress, known);
   // What a model keeps from run to run belongs to one frame.
   if (manifest.state?.length) return load();

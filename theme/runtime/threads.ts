@@ -2,11 +2,11 @@
  * Threads that share a model's work: one leads, the others help.
  *
  * Each has an instance of the module, and all have one memory. What they do there, the module
- * says; this is how they come together and part. Helpers stay in the module until they are
- * dismissed, so they hear no messages.
+ * says; this is how they come together. Helpers stay in the module for good, so they hear no
+ * messages, and what is to be known of them stands in the memory.
  */
 
-import { nodeModule, type Exports } from "./engine";
+import { nodeModule, pause, type Exports } from "./engine";
 import type { Port, WorkerPort } from "./remote";
 
 /** By this name a script knows that it was started to help. */
@@ -14,27 +14,35 @@ export const HELPER = "edgesite-helper";
 
 const MOST = 8;
 
-// Words of the module's board, and the ticket that sends helpers home: targets/wasm/threads.py.
-const TICKET = 64 / 4;
+// Words of the module's board: targets/wasm/threads.py.
 const PENDING = 128 / 4;
 const MAY_SLEEP = 256 / 4;
 const FAILED = 320 / 4;
-const LAST = -256;
+/** Helpers that have come, and those that never will. */
+const COME = 384 / 4;
+const LOST = COME + 1;
+
+/** How long a model waits for its helpers; those that come later help all the same. */
+const PATIENCE_MS = 10_000;
 
 export interface Crew {
   readonly exports: Exports;
-  /** Those that were found, the leader among them. */
-  readonly threads: number;
-  close(): void;
+  /** How many threads there are, the leader among them, once all have come or failed to. */
+  readonly gathered: Promise<number>;
 }
 
-interface Errand {
+/** What a helper is told first. */
+export interface Errand {
   readonly module: WebAssembly.Module;
   readonly memory: WebAssembly.Memory;
   readonly number: number;
 }
 
-export type Hire = () => WorkerPort | Promise<WorkerPort>;
+/**
+ * Has a helper started. It is for a page to do so: a worker that starts one of its own waits, in
+ * Firefox, until the page's thread has noted it, and at times is never told (Firefox 153).
+ */
+export type Hire = (errand: Errand) => void;
 
 /** How many threads there can be here: as many as cores, or so many as are wanted. */
 export async function threadsHere(wanted: number | "auto"): Promise<number> {
@@ -54,36 +62,34 @@ function maySleep(board: Int32Array): boolean {
   }
 }
 
-async function hired(hire: Hire, errand: Errand): Promise<WorkerPort | undefined> {
-  const helper = await hire();
-  const ready = await new Promise<boolean>((done) => {
-    helper.onmessage = () => done(true);
-    helper.onerror = () => done(false);
+const boardOf = ({ memory }: Pick<Errand, "memory">): Int32Array => new Int32Array(memory.buffer);
+
+/** Have a worker that is being started help; it is one with `help`. */
+export function employ(starting: Promise<WorkerPort>, errand: Errand): void {
+  const lose = (): void => void Atomics.add(boardOf(errand), LOST, 1);
+  starting.then((helper) => {
+    helper.onerror = lose;
     helper.postMessage(errand, []);
-  });
-  helper.unref?.();
-  if (ready) return helper;
-  helper.terminate();
-  return undefined;
+    helper.unref?.();
+  }).catch(lose);
 }
 
-/**
- * @param pages of the model's memory, behind which each thread has some of its own
- * @param hire starts a worker with `help`
- */
+async function gathered(board: Int32Array, expected: number): Promise<number> {
+  const end = performance.now() + PATIENCE_MS;
+  while (board[COME]! + board[LOST]! < expected && performance.now() < end) await pause(1);
+  return 1 + board[COME]!;
+}
+
+/** @param pages of the model's memory, behind which each thread has some of its own */
 export async function gather(
   code: Uint8Array<ArrayBuffer>, pages: number, own: number, wanted: number, hire: Hire,
 ): Promise<Crew> {
   const module = await WebAssembly.compile(code);
   const size = pages + own * wanted;
   const memory = new WebAssembly.Memory({ initial: size, maximum: size, shared: true });
-  const board = new Int32Array(memory.buffer);
+  const board = boardOf({ memory });
   board[MAY_SLEEP] = Number(maySleep(board));
-  const numbers = Array.from({ length: wanted - 1 }, (_, at) => at + 1);
-  const found = await Promise.all(
-    numbers.map((number) => hired(hire, { module, memory, number }).catch(() => undefined)),
-  );
-  const helpers = found.filter((helper) => helper !== undefined);
+  for (let number = 1; number < wanted; number++) hire({ module, memory, number });
   const instance = await WebAssembly.instantiate(module, { env: { memory } });
   const exports = instance.exports as unknown as Exports;
   const run = (): void => {
@@ -95,25 +101,20 @@ export async function gather(
     }
     if (Atomics.load(board, FAILED)) throw new Error("a thread has failed; load the model again");
   };
-  const close = (): void => {
-    Atomics.store(board, TICKET, LAST);
-    Atomics.notify(board, TICKET);
-    for (const helper of helpers) helper.terminate();
-  };
-  return { exports: { ...exports, run }, threads: helpers.length + 1, close };
+  return { exports: { ...exports, run }, gathered: gathered(board, wanted - 1) };
 }
 
 /** Be a helper. */
 export function help(port: Port): void {
   port.onmessage = async ({ data }: { data: Errand }) => {
     const { module, memory, number } = data;
+    const board = boardOf(data);
     const { exports } = await WebAssembly.instantiate(module, { env: { memory } });
-    port.postMessage(null, []);
+    Atomics.add(board, COME, 1);
     try {
       (exports.help as (number: number) => void)(number);
     } catch {
       // Its part is not done, but nobody must wait for it.
-      const board = new Int32Array(memory.buffer);
       Atomics.store(board, FAILED, 1);
       Atomics.sub(board, PENDING, 1);
       Atomics.notify(board, PENDING);
