@@ -17,8 +17,8 @@ const MOST = 8;
 // Words of the module's board: targets/wasm/threads.py.
 const PENDING = 128 / 4;
 const MAY_SLEEP = 256 / 4;
+// Words behind it: whether a thread has failed; helpers that have come, and those that never will.
 const FAILED = 320 / 4;
-/** Helpers that have come, and those that never will. */
 const COME = 384 / 4;
 const LOST = COME + 1;
 

@@ -28,7 +28,8 @@ from edgesite.targets.wasm.rounds import calls as calls_of
 from edgesite.wasm import I32, Function, Local, Module
 from edgesite.wasm import Value as Wasm
 
-# The board: words that lie apart, for a processor shares memory by lines.
+# The board: words that lie apart, for a processor shares memory by lines. Up to the module's first
+# byte, hosts keep words of their own behind these (theme/runtime/threads.ts).
 TICKET, PENDING, SLEEPERS, MAY_SLEEP = 64, 128, 192, 256
 """The posted step and its parts, those that are not done, who sleeps, may the leader sleep."""
 
