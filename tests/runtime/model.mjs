@@ -117,6 +117,16 @@ const SCENARIOS = {
     return run;
   },
 
+  /** What the worker has answered lies there unread when the model is closed. */
+  async late() {
+    const model = await load();
+    const run = failure(model.run({ x }));
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 500);
+    await model.close();
+    await new Promise((done) => setTimeout(done, 100));
+    return run;
+  },
+
   // The worker that is still there must not keep the process from ending.
   async open() {
     await (await load()).run({ x });

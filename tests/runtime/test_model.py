@@ -162,8 +162,9 @@ def test_runs_are_answered_in_order(play: Callable[[str], Any]) -> None:
     assert play("order") == [1, 2, 3, 4, 5]
 
 
-def test_closing_answers_what_is_still_asked(play: Callable[[str], Any]) -> None:
-    assert play("unanswered") == "the model is closed; load it again"
+@pytest.mark.parametrize("scenario", ["unanswered", "late"])
+def test_closing_answers_what_is_still_asked(play: Callable[[str], Any], scenario: str) -> None:
+    assert play(scenario) == "the model is closed; load it again"
 
 
 def test_a_model_left_open_does_not_keep_node_running(play: Callable[[str], Any]) -> None:

@@ -43,10 +43,11 @@ export function connect(
   };
   worker.onmessage = ({ data }: { data: Reply }) => {
     if ("note" in data) return onNote(data.note);
-    const { resolve, reject } = waiting.shift()!;
+    const asked = waiting.shift();
+    if (!asked) return; // What was on its way when the line was closed.
     if (!waiting.length) worker.unref?.();
-    if ("value" in data) resolve(data.value);
-    else reject(new Error(data.error));
+    if ("value" in data) asked.resolve(data.value);
+    else asked.reject(new Error(data.error));
   };
   worker.onerror = ({ message }) => close(broken(message ?? ""));
   worker.unref?.();
