@@ -10,11 +10,11 @@ export function createPredictor(
   worker = new Worker(page.worker, { type: "module" }) as WorkerPort,
 ): Predictor {
   const { picture, stage } = page.words;
+  const base = new URL(page.base, location.href).href;
   const hire = async (errand: Errand): Promise<void> => {
     const helper: typeof import("./helper") = await import(new URL(page.helper!, base).href);
     helper.hire(errand);
   };
-  const base = new URL(page.base, location.href).href;
   const remote = connect(
     worker,
     (note: Errand | Parameters<Progress>) =>
