@@ -2,9 +2,26 @@
 
 from __future__ import annotations
 
-from edgesite.ir import INDEX, Axis, DType, Expr, Load, Map, Node, Reduce, Value, const, select
+from math import inf
+
+import numpy as np
+
+from edgesite.ir import (
+    INDEX,
+    Axis,
+    DType,
+    Expr,
+    Load,
+    Map,
+    Node,
+    Reduce,
+    Result,
+    Value,
+    const,
+    select,
+)
 from edgesite.ir.expr import maximum, minimum, unary
-from edgesite.ir.quantized import Limits, limits
+from edgesite.ir.quantized import Limits, limits, magnitude
 
 BYTES = Value("x", (4,), DType.UINT8)
 AXIS = Axis(INDEX, 0, 4)
@@ -66,3 +83,14 @@ def test_a_constant_is_its_own_limit() -> None:
     made = Map(Value("y", (4,), DType.INT16), const(5, DType.INT16), "")
 
     assert limits_of(made) == (5, 5)
+
+
+def test_an_epilogue_gives_no_more_than_its_largest_parts_make() -> None:
+    scales = Value("scales", (4,), DType.FLOAT32)
+    scale = Load(DType.FLOAT32, scales, (AXIS,))
+    sums = Result(DType.INT32).cast(DType.FLOAT32)
+    constants = {scales: np.asarray([0.5, -2, 1, 0], np.float32)}
+
+    assert magnitude(sums * scale - const(3.0, DType.FLOAT32), 100, constants) == 203
+    assert magnitude(read(BYTES), 100, {}) == 256
+    assert magnitude(sums * scale, 100, {}) == inf

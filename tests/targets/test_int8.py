@@ -211,12 +211,13 @@ def test_the_largest_sums_take_tiles_that_leave_them_room(
     assert_equal_in_both_modules(model, {"xq": given}, requantised(sums, numbers, (-1, 1, 1)))
 
 
-@pytest.mark.parametrize("y_scale", [0.001, 0.05, 1e4])
+@pytest.mark.parametrize("y_scale", [1e-8, 5e-6, 5e-5, 0.001, 0.05, 1e4])
 @pytest.mark.parametrize("dtype", [np.uint8, np.int8])
 def test_extremes_saturate(dtype: DTypeLike, y_scale: float, rng: np.random.Generator) -> None:
     limits = np.iinfo(dtype)
     given = rng.choice([limits.min, limits.max], (1, 64, 4, 4)).astype(dtype)
     weights = rng.choice([-128, 127], (16, 64, 1, 1)).astype(np.int8)
+    given[..., 0], weights[0], weights[1] = limits.max, -128, 127
     node = helper.make_node("Conv", ["x", "w", "b"], ["y"])
     model, numbers = quantised(
         rng, [node], given, weights, y_scale=y_scale, x_zero=int(limits.min), y_zero=0

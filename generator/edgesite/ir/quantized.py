@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import inf, prod
 
 import numpy as np
 
 from edgesite.ir.dtypes import DType
 from edgesite.ir.expr import Binary, Cast, Const, Expr, Load, Result, Select, Unary, Value, const
-from edgesite.ir.graph import Map, Node, Reduce
+from edgesite.ir.graph import Array, Map, Node, Reduce
 
 BYTES = frozenset({DType.INT8, DType.UINT8})
 """The dtypes of quantised elements."""
@@ -154,3 +155,33 @@ def _limits(expr: Expr, result: Limits | None, producers: Mapping[Value, Node]) 
             by = int(value) if op == "add" else -int(value)
             return moved and (moved[0] + by, moved[1] + by)
     return None
+
+
+def magnitude(expr: Expr, result: float, constants: Mapping[Value, Array]) -> float:
+    """At most how far from zero the numbers of an epilogue are; infinite where it is not known.
+
+    `result` is how far the sums are that it finishes.
+    """
+    rounded = rounding(expr)
+    if rounded is not None:
+        return float(max(abs(rounded.low), abs(rounded.high)))
+    match expr:
+        case Const(value=value):
+            return abs(float(value))
+        case Result():
+            return result
+        case Load(value=value) if value in constants:
+            return float(np.abs(constants[value].astype(np.float64)).max(initial=0))
+        case Load() if not expr.dtype.is_float:
+            return float(2 ** (8 * expr.dtype.size_bytes))
+    parts = [magnitude(part, result, constants) for part in expr.operands]
+    match expr:
+        case Cast() | Unary(op="neg" | "abs"):
+            return parts[0]
+        case Binary(op="add" | "sub"):
+            return sum(parts)
+        case Binary(op="mul"):
+            return prod(parts)
+        case Binary(op="min" | "max"):
+            return max(parts)
+    return inf

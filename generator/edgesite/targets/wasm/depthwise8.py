@@ -10,7 +10,7 @@ number of them lacks.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from math import prod
@@ -107,7 +107,7 @@ def steps(
     if product.columns or not is_quantised(node, product, layouts, constants):
         return None
     plan = Plan(node, product, layouts)
-    kernel = _kernel(plan)
+    kernel = _kernel(plan, constants)
     if kernel is None:
         return None
     inner = [axis for loop in plan.loops(product.inner, access=0) for axis in loop.axes]
@@ -118,7 +118,7 @@ def steps(
     return [Step(kernel, reads, (node.output,), macs=product.macs, origin=node.origin)]
 
 
-def _kernel(plan: Plan) -> Depthwise8Kernel | None:
+def _kernel(plan: Plan, constants: Mapping[Value, Array]) -> Depthwise8Kernel | None:
     product = plan.product
     batch = plan.loops(product.batch, access=1)
     rows = plan.loops(product.rows, access=1)
@@ -129,7 +129,7 @@ def _kernel(plan: Plan) -> Depthwise8Kernel | None:
         or product.size(product.inner) > MOST_TAPS
     ):
         return None
-    finish = finish_of(plan, batch[-1])
+    finish = finish_of(plan, batch[-1], constants)
     if finish is None:
         return None
     none = Loop(1, (0,) * len(batch[-1].steps), ())

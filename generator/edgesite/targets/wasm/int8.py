@@ -14,7 +14,7 @@ instructions and more there for what takes four this way.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from math import prod
@@ -130,7 +130,7 @@ def steps(
     if not product.columns or not is_quantised(node, product, layouts, constants):
         return None
     plan = Plan(node, product, layouts)
-    kernel = _kernel(plan)
+    kernel = _kernel(plan, constants)
     if kernel is None:
         return None
     inner = [axis for loop in plan.loops(product.inner, access=0) for axis in loop.axes]
@@ -154,13 +154,13 @@ def steps(
     return [widening, step]
 
 
-def _kernel(plan: Plan) -> Int8Kernel | None:
+def _kernel(plan: Plan, constants: Mapping[Value, Array]) -> Int8Kernel | None:
     """The kernel, or None if columns or inner elements do not lie side by side."""
     product = plan.product
     columns = plan.loops(product.columns, access=1)
     if not columns or columns[-1].steps[1] != plan.finish.dtype.size_bytes:
         return None
-    finish = finish_of(plan, columns[-1])
+    finish = finish_of(plan, columns[-1], constants)
     inner = plan.loops(product.inner, access=0)
     if finish is None or (inner and inner[-1].steps[0] != WIDE_BYTES):
         return None

@@ -36,17 +36,25 @@ _ROUNDER = 12582912.0
 """1.5 * 2**23: a float32 near it has no fraction, so that adding rounds, halves to even."""
 _ROUNDER_BITS = 0x4B400000
 
+LIMITED_LAST = 8388608.0
+"""2**23: of numbers so far from zero, and no further, what `Lanes.unlimited` gives is right within
+16 bits and stays beyond them, on its side, without."""
+
 
 def _upper(vector: Wasm) -> Wasm:
     """The upper two lanes in the place of the lower."""
     return vector.shuffle(vector, [2, 3, 2, 3])
 
 
-def rounding_constants(rounded: Rounding) -> tuple[Const, ...]:
-    """Numbers that rounding in lanes works with: the limits ahead of it, and the rounder."""
+def limits_ahead(rounded: Rounding) -> tuple[Const, Const]:
+    """The limits ahead of rounding in lanes."""
     low, high = (float(end - rounded.zero) for end in (rounded.low, rounded.high))
-    floats = (const(number, DType.FLOAT32) for number in (low, high, _ROUNDER))
-    return (*floats, const(_ROUNDER_BITS - rounded.zero, DType.INT32))
+    return const(low, DType.FLOAT32), const(high, DType.FLOAT32)
+
+
+def rounders(rounded: Rounding) -> tuple[Const, Const]:
+    """Numbers that rounding in lanes works with: one to add, and one to subtract from the bits."""
+    return const(_ROUNDER, DType.FLOAT32), const(_ROUNDER_BITS - rounded.zero, DType.INT32)
 
 
 def lane_type(dtype: DType) -> Type:
@@ -202,9 +210,16 @@ class Lanes:
 
     def _rounded(self, rounded: Rounding) -> Wasm:
         """Limits, which are whole, may come before the rounding: the results are the same."""
-        low, high, rounder, bits = map(self.vector, rounding_constants(rounded))
+        low, high = map(self.vector, limits_ahead(rounded))
         # A nan is not greater than the lower limit, which comes first, and so becomes it.
-        x = low.pmax(self.vector(rounded.x)).pmin(high)
+        return self._nearest(low.pmax(self.vector(rounded.x)).pmin(high), rounded)
+
+    def unlimited(self, rounded: Rounding) -> Wasm:
+        """A rounding but for its limits, for numbers up to LIMITED_LAST."""
+        return self._nearest(self.vector(rounded.x), rounded)
+
+    def _nearest(self, x: Wasm, rounded: Rounding) -> Wasm:
+        rounder, bits = map(self.vector, rounders(rounded))
         return (x + rounder).as_(I32X4) - bits
 
     def _halves(self, product: Fused) -> tuple[Wasm, Wasm]:

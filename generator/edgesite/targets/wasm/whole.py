@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from edgesite.ir import (
     INDEX,
     Array,
@@ -28,17 +30,19 @@ from edgesite.ir import (
 )
 from edgesite.ir.contraction import Contraction, is_affine
 from edgesite.ir.layout import Layout
-from edgesite.ir.quantized import BYTES, fused, rounding
+from edgesite.ir.quantized import BYTES, Rounding, fused, magnitude, rounding
 from edgesite.targets.wasm.kernels import Step
 from edgesite.targets.wasm.lanes import (
     LANES,
+    LIMITED_LAST,
     STORED,
     WIDE,
     Lanes,
     in_lanes,
     lane_type,
+    limits_ahead,
     load_lanes,
-    rounding_constants,
+    rounders,
 )
 from edgesite.targets.wasm.nest import Nest, shared_in
 from edgesite.targets.wasm.scalars import Scalars
@@ -63,6 +67,13 @@ class Finish:
     bias: Load | None
     """A read that only follows the lanes and is added first: sums start from it."""
     loads: tuple[Load, ...]
+    limited_last: bool = False
+    """Whether what is rounded at the end is limited after that, when it is narrow."""
+
+    @property
+    def _last(self) -> Rounding | None:
+        """The rounding that is limited last, if there is one."""
+        return rounding(self.expr) if self.limited_last else None
 
     @property
     def is_plain(self) -> bool:
@@ -82,7 +93,8 @@ class Finish:
         for e in walk(self.expr):
             rounded = rounding(e)
             if rounded is not None:
-                numbers |= dict.fromkeys(rounding_constants(rounded))
+                ahead = () if rounded == self._last else limits_ahead(rounded)
+                numbers |= dict.fromkeys((*ahead, *rounders(rounded)))
             if isinstance(e, Binary) and e.dtype.is_float and e.op in ("mul", "div"):
                 numbers |= {x: None for x in e.operands if isinstance(x, Const)}
         return {
@@ -130,11 +142,21 @@ class Finish:
                 _store(f, at[1], vector, place, min(LANES, width - number * LANES))
                 place += VECTOR_BYTES
             return
-        halves = f.let(vectors[0].narrow_s(vectors[-1]))
-        if dtype in BYTES:
-            low = halves.narrow_s(halves) if dtype is DType.INT8 else halves.narrow_u(halves)
-            halves = f.let(low)
-        _store(f, at[1], halves, place, width)
+        _store(f, at[1], self._narrowed(f, vectors[0], vectors[-1]), place, width)
+
+    def _narrowed(self, f: Function, first: Wasm, second: Wasm) -> Wasm:
+        """Two vectors side by side, as they are stored, within the limits."""
+        dtype, last = self.expr.dtype, self._last
+        if last is not None and last.low == 0:
+            halves = first.narrow_u(second).min_u(f.const(I16X8, last.high))
+        else:
+            halves = first.narrow_s(second)
+            if last is not None:
+                halves = halves.max_s(f.const(I16X8, last.low)).min_s(f.const(I16X8, last.high))
+        halves = f.let(halves)
+        if dtype not in BYTES:
+            return halves
+        return f.let(halves.narrow_s(halves) if dtype is DType.INT8 else halves.narrow_u(halves))
 
     def _finished(
         self,
@@ -157,7 +179,8 @@ class Finish:
                 nest.known[in_lanes(load)] = f.let(load_lanes(f, load.dtype, at[access], place))
             else:
                 nest.known[load] = f.let(scalars.load(load.dtype, at[access], offsets[access]))
-        return f.let(Lanes(nest, 0).vector(self.expr))
+        lanes, last = Lanes(nest, 0), self._last
+        return f.let(lanes.vector(self.expr) if last is None else lanes.unlimited(last))
 
 
 def _store(f: Function, address: Wasm, vector: Wasm, offset: int, width: int) -> None:
@@ -245,7 +268,7 @@ def _has_lanes(expr: Expr) -> bool:
     return False
 
 
-def finish_of(plan: Plan, lanes: Loop) -> Finish | None:
+def finish_of(plan: Plan, lanes: Loop, constants: Mapping[Value, Array]) -> Finish | None:
     """The epilogue with lanes along a loop, or None if a read does not follow it evenly."""
     names: dict[Load, Load] = {}
     for number, load in enumerate(plan.loads):
@@ -255,7 +278,22 @@ def finish_of(plan: Plan, lanes: Loop) -> Finish | None:
         names[load] = _anonymous(load.dtype, number, follows=step != 0)
     bias, rest = _bias(plan.finish, lanes.axes)
     named = transform(rest, lambda e: names.get(e) if isinstance(e, Load) else None)
-    return Finish(named, None if bias is None else names[bias], tuple(names.values()))
+    return Finish(
+        named,
+        None if bias is None else names[bias],
+        tuple(names.values()),
+        _can_be_limited_last(plan, constants),
+    )
+
+
+def _can_be_limited_last(plan: Plan, constants: Mapping[Value, Array]) -> bool:
+    """Whether an epilogue ends with the rounding of numbers that are never too large."""
+    last, left = rounding(plan.finish), plan.product.limits
+    if last is None or left is None:
+        return False
+    right = constants[plan.product.right.value].astype(int)
+    largest = max(map(abs, left)) * int(np.abs(right).max()) * plan.product.size(plan.product.inner)
+    return magnitude(last.x, largest, constants) <= LIMITED_LAST
 
 
 def _anonymous(dtype: DType, number: int, *, follows: bool) -> Load:

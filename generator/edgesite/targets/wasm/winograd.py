@@ -97,7 +97,7 @@ def steps(
             epilogue = plan.epilogue(column)
     elif is_quantised(node, product, layouts, constants):
         shape = _exact(shape, product, constants)
-        epilogue = finish_of(plan, column)
+        epilogue = finish_of(plan, column, constants)
     if epilogue is None or shape is None:
         return None
     return _Steps(node, product, shape, plan, epilogue, y, x, column).all(layouts, constants)
