@@ -18,6 +18,10 @@ WINDOWS: list[tuple[tuple[int, ...], dict[str, Any]]] = [
     ((1, 2, 13, 11), {"kernel_shape": [3, 3], "strides": [2, 3], "pads": [1, 1, 1, 1]}),
     ((1, 2, 5, 6, 7), {"kernel_shape": [2, 3, 3], "pads": [1, 0, 1, 0, 2, 1]}),
     ((0, 2, 7, 7), {"kernel_shape": [3, 3]}),
+    ((1, 5, 9, 8), {"kernel_shape": [5, 5], "pads": [2, 2, 2, 2]}),
+    ((2, 4, 13, 12), {"kernel_shape": [7, 6], "pads": [3, 2, 0, 5], "strides": [1, 2]}),
+    ((1, 1, 7, 6, 5), {"kernel_shape": [4, 5, 3], "pads": [1, 2, 1, 2, 2, 1]}),
+    ((1, 4, 17, 11), {"kernel_shape": [5, 4], "dilations": [3, 2]}),
 ]
 CEILINGS: list[tuple[tuple[int, ...], dict[str, Any]]] = [
     ((1, 1, 5), {"kernel_shape": [2], "strides": [2]}),

@@ -36,6 +36,11 @@ class Window:
         return position * self.stride + tap * self.dilation - self.before
 
 
+def resting(extent: int) -> Window:
+    """A window of one element at each of an axis."""
+    return Window(extent, taps=1, stride=1, dilation=1, before=0, after=0, count=extent)
+
+
 def span(taps: int, dilation: int) -> int:
     """Elements from the first tap of a window to the last."""
     return (taps - 1) * dilation + 1
