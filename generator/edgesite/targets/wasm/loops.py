@@ -52,7 +52,7 @@ UNROLLED_POINTS = 9
 
 
 ABREAST = 4
-"""Vectors of results that are summed side by side, as a sum waits for the one before."""
+"""Vectors that are summed side by side, as a sum waits for the one before."""
 
 
 def emit(
@@ -192,14 +192,9 @@ def _reduce(nest: Nest, node: Reduce) -> None:
     if lane is not None and _reduces_in_lanes(nest, node, finish, lane, extents):
         with _loops(nest, axes[:-1], extents) as outer:
             whole = extents[lane] // LANES * LANES
-            wide = 0
-            if prod(node.extent) > UNROLLED_POINTS and not costs_a_call(node.body):
-                wide = extents[lane] // (ABREAST * LANES) * (ABREAST * LANES)
+            wide = _abreast(node, extents[lane]) if prod(node.extent) > UNROLLED_POINTS else 0
             if wide:
-                f = nest.scalars.f
-                with f.loop(0, wide, step=ABREAST * LANES) as at:
-                    places = [f.let(at + number * LANES) for number in range(ABREAST)]
-                    nests = [outer.bound({lane: place}) for place in places]
+                with _side_by_side(outer, lane, wide) as nests:
                     _vertical(nests, node, finish, lane, inner_axes, extents)
             if wide < whole:
                 with outer.loop(lane, wide, whole, LANES) as four:
@@ -246,6 +241,18 @@ def _reduces_across(
     )
 
 
+def _abreast(node: Reduce, extent: int) -> int:
+    """How much of an axis is run through in several vectors at a time."""
+    return 0 if costs_a_call(node.body) else extent // (ABREAST * LANES) * (ABREAST * LANES)
+
+
+@contextmanager
+def _side_by_side(nest: Nest, lane: int, stop: int) -> Iterator[list[Nest]]:
+    """Run over an axis; the nests inside are a vector apart."""
+    with nest.loop(lane, 0, stop, ABREAST * LANES) as first:
+        yield [first.ahead(lane, number * LANES) for number in range(ABREAST)]
+
+
 def _vertical(
     nests: Sequence[Nest],
     node: Reduce,
@@ -288,18 +295,24 @@ def _horizontal(
     """One result from lanes that run along the last reduction axis, and a tail of scalars."""
     f = nest.scalars.f
     lane = inner_axes[-1]
-    lanes, tail = LaneTotal(f, node.combine, node.body.dtype), _accumulator(nest, node)
-    whole = extents[lane] // LANES * LANES
+    tail = _accumulator(nest, node)
+    wide, whole = _abreast(node, extents[lane]), extents[lane] // LANES * LANES
+    totals = [LaneTotal(f, node.combine, node.body.dtype) for _ in range(ABREAST if wide else 1)]
     with _loops(nest, inner_axes[:-1], extents) as outer:
-        with outer.loop(lane, 0, whole, LANES) as four:
-            lanes.take(Lanes(four, lane).vector(node.body))
+        if wide:
+            with _side_by_side(outer, lane, wide) as nests:
+                for total, four in zip(totals, nests, strict=True):
+                    total.take(Lanes(four, lane).vector(node.body))
+        if wide < whole:
+            with outer.loop(lane, wide, whole, LANES) as four:
+                totals[0].take(Lanes(four, lane).vector(node.body))
         if whole < extents[lane]:
             with outer.loop(lane, whole, extents[lane]) as one:
                 _accumulate(one, node, tail)
-    combined = lanes.result()
-    for number in range(LANES):
-        element = _widened(combined.extract_lane(number), tail)
-        f.assign(tail, _combined(nest, node, tail, element))
+    for other in totals[1:]:
+        totals[0].take(other.result())
+    for element in totals[0].elements():
+        f.assign(tail, _combined(nest, node, tail, _widened(element, tail)))
     _finish(nest, node, finish, tail)
 
 

@@ -95,6 +95,15 @@ class Nest:
             inner.cursors[key] = inner._advanced(cursor, key in self.eager)
         return inner
 
+    def ahead(self, axis: int, steps: int) -> Nest:
+        """A nest so many steps further along an axis, along which every access moves evenly."""
+        further = self.inside()
+        further.axes[axis] = self._value(self.axes[axis]) + steps
+        for key, cursor in self.cursors.items():
+            distance = (self.stride(*key, axis) or 0) * steps * cursor.item_bytes
+            further.cursors[key] = replace(cursor, offset=cursor.offset + distance)
+        return further
+
     def inside(self) -> Nest:
         """A nest in a block of this one: what becomes known there is forgotten behind it."""
         return replace(
