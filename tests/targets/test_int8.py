@@ -118,6 +118,9 @@ CONVOLUTIONS: list[tuple[str, tuple[int, ...], tuple[int, ...], dict[str, Any]]]
     ("depthwise8", (1, 8, 9, 11), (8, 1, 5, 5), {"pads": (2, 2, 2, 2), "group": 8}),
     ("depthwise8", (1, 9, 9, 8), (9, 1, 3, 3), {"group": 9, "strides": (2, 2), "pads": (1,) * 4}),
     ("depthwise8", (2, 8, 7, 9), (8, 1, 2, 3), {"group": 8, "dilations": (2, 2)}),
+    ("depthwise8", (2, 8, 7, 9), (8, 1, 3, 3), {"group": 8, "dilations": (2, 3)}),
+    ("depthwise8", (1, 5, 9, 13), (5, 1, 3, 4), {"group": 5, "strides": (1, 3)}),
+    ("depthwise8", (1, 4, 6, 22), (4, 1, 3, 5), {"group": 4, "strides": (2, 3), "pads": (1,) * 4}),
     ("depthwise8", (1, 11, 4, 4), (11, 1, 1, 1), {"group": 11}),
     ("depthwise8", (1, 10, 1, 13), (10, 1, 1, 3), {"group": 10, "pads": (0, 1, 0, 1)}),
 ]

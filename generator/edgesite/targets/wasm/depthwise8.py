@@ -1,11 +1,11 @@
 """Quantised depthwise convolutions: every channel has a filter of its own.
 
 Four channels are the lanes of a vector of sums, for a tile of several results along a row.
-Two rows of the input at a time, int16, are interleaved, so that `i32x4.dot_i16x8_s` adds the
-products of both rows; a column of the input is loaded once and
-used by all results of the tile whose window covers it. The filters are packed alike:
-[outer axes][channels / 4][pairs of rows][columns][4][2], with zeros for the row that an odd
-number of them lacks.
+Two elements of each channel are interleaved, so that `i32x4.dot_i16x8_s` adds the products of
+both: of two rows of the input, int16, in the same column, or, in the row that an odd number of
+them leaves, of two columns. What is interleaved once is used by all results of the tile that
+it belongs to. The filters are packed alike: [outer axes][channels / 4][pairs of taps][4][2],
+with zeros for the column that an odd number of them lacks.
 """
 
 from __future__ import annotations
@@ -39,12 +39,26 @@ PAIR_BYTES = 2 * LANES
 LEFT_BYTES = 2
 
 REGISTERS = 13
-"""Sums, a row of taps and one interleaved column of the input share so many."""
+"""Sums, a row of taps and what is interleaved share so many."""
 
 MOST_RESULTS = 8
 
 MOST_TAPS = 64
 """Taps of a filter up to which they are written out."""
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Pairs of taps whose second elements lie equally far behind the first, in bytes."""
+
+    start: int
+    """Where the first pair begins in the left operand."""
+    apart: int
+    count: int
+    step: int
+    """From pair to pair."""
+    last: int
+    """Where the last element lies that a pair has."""
 
 
 @dataclass(frozen=True)
@@ -73,9 +87,22 @@ class Depthwise8Kernel:
         return -(-self.lanes.extent // LANES)
 
     @property
+    def pairs(self) -> list[Pairs]:
+        """All taps: two rows at a time, and of a row that is left two columns at a time."""
+        lines, taps, step = self.lines, self.taps.extent, self.taps.steps[0]
+        end = (taps - 1) * step
+        made = [
+            Pairs(first, second - first, taps, step, second + end)
+            for first, second in zip(lines[::2], lines[1::2], strict=False)
+        ]
+        if len(lines) % 2:
+            made.append(Pairs(lines[-1], step, -(-taps // 2), 2 * step, lines[-1] + end))
+        return made
+
+    @property
     def block_bytes(self) -> int:
         """The length of the filters of a block."""
-        return -(-len(self.lines) // 2) * self.taps.extent * PAIR_BYTES
+        return sum(pairs.count for pairs in self.pairs) * PAIR_BYTES
 
     @property
     def most_results(self) -> int:
@@ -157,10 +184,14 @@ def _filters(
     axes = [axis for loop in (*kernel.outer, kernel.lanes) for axis in loop.axes]
     view = along(product, array, [*axes, *inner])
     merged = view.reshape(prod(outer), kernel.lanes.extent, len(kernel.lines), kernel.taps.extent)
-    padding = [(0, 0), (0, -kernel.lanes.extent % LANES), (0, len(kernel.lines) % 2), (0, 0)]
-    padded = np.pad(merged, padding)
-    split = padded.reshape(prod(outer), kernel.blocks, LANES, -1, 2, kernel.taps.extent)
-    return np.ascontiguousarray(split.transpose(0, 1, 3, 5, 2, 4))
+    lines, taps = merged.shape[2:]
+    padded = np.pad(merged, [(0, 0), (0, -kernel.lanes.extent % LANES), (0, 0), (0, taps % 2)])
+    blocks = padded.reshape(prod(outer), kernel.blocks, LANES, lines, -1)
+    rows, row = blocks[..., : lines // 2 * 2, :taps], blocks[..., lines // 2 * 2 :, :]
+    of_rows = rows.reshape(*rows.shape[:3], -1, 2, taps).transpose(0, 1, 3, 5, 2, 4)
+    of_columns = row.reshape(*row.shape[:3], -1, 2).transpose(0, 1, 3, 2, 4)
+    flat = (*rows.shape[:2], -1)
+    return np.concatenate([of_rows.reshape(flat), of_columns.reshape(flat)], axis=-1)
 
 
 @dataclass(frozen=True)
@@ -210,41 +241,39 @@ class _Emission:
         self._tile(here, taps, results, width)
 
     def _tile(self, at: list[Wasm], filters: Wasm, results: int, width: int) -> None:
-        """One tile. Registers: a sum per result, a row of pairs of taps, one column."""
+        """One tile. Registers: a sum per result, a row of pairs of taps, what is interleaved."""
         kernel, f = self.kernel, self.f
         sums = [kernel.finish.start(f, at, 0) for _ in range(results)]
-        for pair in range(-(-len(kernel.lines) // 2)):
-            self._pair(sums, at[0], filters, pair)
+        first = 0
+        for pairs in kernel.pairs:
+            self._add(sums, at[0], filters, first, pairs)
+            first += pairs.count
         lines = [[total] for total in sums]
         steps = kernel.rows[-1].steps
         finish_tile(self.scalars, kernel.finish, lines, at, steps, None, width)
 
-    def _pair(self, sums: list[Local], left: Wasm, filters: Wasm, pair: int) -> None:
-        """Two rows of taps: each column of the input goes to every result it belongs to."""
-        kernel, f = self.kernel, self.f
-        step, taps = kernel.rows[-1].steps[0], kernel.taps
-        first = pair * taps.extent * PAIR_BYTES
+    def _add(self, sums: list[Local], left: Wasm, filters: Wasm, first: int, pairs: Pairs) -> None:
+        """Pairs of taps: what is interleaved goes to every result it belongs to."""
+        f, step = self.f, self.kernel.rows[-1].steps[0]
         held = [
-            f.let(f.load_extend_s(I16X8, filters, first + tap * PAIR_BYTES))
-            for tap in range(taps.extent)
+            f.let(f.load_extend_s(I16X8, filters, (first + number) * PAIR_BYTES))
+            for number in range(pairs.count)
         ]
         uses: dict[int, list[tuple[int, int]]] = {}
         for result in range(len(sums)):
-            for tap in range(taps.extent):
-                column = result * step + tap * taps.steps[0]
-                uses.setdefault(column, []).append((result, tap))
-        for column in sorted(uses):
-            both = self._interleaved(left, column, pair)
-            for result, tap in uses[column]:
+            for number in range(pairs.count):
+                place = pairs.start + result * step + number * pairs.step
+                uses.setdefault(place, []).append((result, number))
+        last = pairs.last + (len(sums) - 1) * step
+        loaded: dict[int, Local] = {}
+        for place in sorted(uses):
+            # Behind the last element comes what a tap of zeros is multiplied with: anything.
+            elements = place, min(place + pairs.apart, last)
+            for element in elements:
+                if element not in loaded:
+                    loaded[element] = f.let(f.load_zero(I64X2, left, element).as_(I16X8))
+            a, b = (loaded[element] for element in elements)
+            both = f.let(a.shuffle(b, [0, 8, 1, 9, 2, 10, 3, 11]))
+            for result, number in uses[place]:
                 total = sums[result]
-                f.assign(total, total + both.dot_i16x8(held[tap]).as_(I32X4))
-
-    def _interleaved(self, left: Wasm, column: int, pair: int) -> Local:
-        """A column of two rows, channel by channel; of the last row alone with zeros."""
-        kernel, f = self.kernel, self.f
-        lines = kernel.lines[2 * pair : 2 * pair + 2]
-        first, *others = (
-            f.let(f.load_zero(I64X2, left, column + line).as_(I16X8)) for line in lines
-        )
-        second = others[0] if others else f.const(I16X8, 0)
-        return f.let(first.shuffle(second, [0, 8, 1, 9, 2, 10, 3, 11]))
+                f.assign(total, total + both.dot_i16x8(held[number]).as_(I32X4))
