@@ -4,7 +4,8 @@ An implicit GEMM as in `contract`, two elements of the inner axes at a time: two
 left operand are spread over a vector, and `i32x4.dot_i16x8_s` multiplies them with two
 elements of each of four columns. The right operand is packed into panels
 [outer axes][panel][inner axes / 2][8][2] of int8, which become int16 when the model is loaded:
-read as bytes they would take a third more time at every prediction.
+read as bytes they would take a third more time at every prediction. For a single row, which
+reads all of them once, they stay bytes: there it is memory that takes the time.
 
 `i32x4.relaxed_dot_i8x16_i7x16_add_s` would take bytes as they are, but is exact for 7 bits
 alone. What the highest bit does is left to the engine, and where the processor has no
@@ -27,7 +28,7 @@ from edgesite.ir.layout import Layout
 from edgesite.targets.wasm.kernels import Step
 from edgesite.targets.wasm.lanes import LANES
 from edgesite.targets.wasm.scalars import Scalars
-from edgesite.targets.wasm.tiles import VECTOR_BYTES, Loop, Plan, along, begun, even_tiles, moved
+from edgesite.targets.wasm.tiles import Loop, Plan, along, begun, even_tiles, moved
 from edgesite.targets.wasm.whole import (
     WIDE_BYTES,
     Finish,
@@ -53,9 +54,6 @@ ROWS_OF_ONE_VECTOR = 10
 FEW_STEPS = 48
 """After so few steps along the inner axes it counts to finish sums where they are; after more,
 the code that this takes is better saved."""
-
-PAIRS_BYTES = GROUP * PANEL * WIDE_BYTES
-"""A step along the inner axes in a panel."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +84,16 @@ class Int8Kernel:
         return -(-self.depth // GROUP)
 
     @property
+    def is_wide(self) -> bool:
+        """Whether the right operand is int16 when it is read."""
+        return bool(self.rows)
+
+    @property
+    def step_bytes(self) -> int:
+        """A step along the inner axes in a panel."""
+        return GROUP * PANEL * (WIDE_BYTES if self.is_wide else 1)
+
+    @property
     def sets_aside(self) -> bool:
         """Whether the sums of a tile go through memory, to be finished in a loop."""
         steps = self.groups * prod(loop.extent for loop in self.around)
@@ -99,7 +107,7 @@ class Int8Kernel:
     @property
     def panel_bytes(self) -> int:
         """The length of a panel."""
-        return prod(loop.extent for loop in self.around) * self.groups * PAIRS_BYTES
+        return prod(loop.extent for loop in self.around) * self.groups * self.step_bytes
 
     def tile(self, *, relaxed: bool) -> tuple[int, int]:
         """Rows and columns of its largest tile, with and without relaxed instructions."""
@@ -137,8 +145,8 @@ def steps(
     array = _packed(product, kernel, inner, constants[product.right.value])
     packed = Value(f"{node.output.name}.panels", array.shape, DType.INT8)
     constants[packed] = array
-    wide, widening = widened(packed, layouts)
-    reads = (product.left.value, wide, *(load.value for load in plan.loads))
+    right, widening = widened(packed, layouts) if kernel.is_wide else (packed, [])
+    reads = (product.left.value, right, *(load.value for load in plan.loads))
     scratch: tuple[Value, ...] = ()
     if kernel.sets_aside:
         scratch = (scratch_for(node.output.name, ROWS),)
@@ -151,7 +159,7 @@ def steps(
         origin=node.origin,
         scratch=scratch,
     )
-    return [widening, step]
+    return [*widening, step]
 
 
 def _kernel(plan: Plan, constants: Mapping[Value, Array]) -> Int8Kernel | None:
@@ -269,13 +277,14 @@ class _Emission:
             with f.repeat(kernel.groups):
                 self._multiply(sums, cursor, right, steps[0])
                 f.assign(cursor, cursor + GROUP * WIDE_BYTES)
-                f.assign(right, right + PAIRS_BYTES)
+                f.assign(right, right + kernel.step_bytes)
         finish_tile(self.scalars, kernel.finish, sums, at, steps, self.scratch, columns)
 
     def _multiply(self, sums: list[list[Local]], left: Wasm, right: Wasm, step: int) -> None:
         """Two steps along the inner axes: outer products added to the tile."""
-        f = self.f
-        weights = [f.let(f.load(I16X8, right, v * VECTOR_BYTES)) for v in range(len(sums[0]))]
+        f, kernel = self.f, self.kernel
+        load, apart = f.load if kernel.is_wide else f.load_extend_s, kernel.step_bytes // 2
+        weights = [f.let(load(I16X8, right, v * apart)) for v in range(len(sums[0]))]
         for row, line in enumerate(sums):
             # The address is added, not put into the instruction: see ENGINES.md, 1b.
             place = left + row * step if row * step else left

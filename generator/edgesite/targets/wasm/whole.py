@@ -211,12 +211,12 @@ class WidenKernel:
             f.store(target + at, f.load_extend_s(I16X8, source + at.shr_u(1)))
 
 
-def widened(packed: Value, layouts: dict[Value, Layout]) -> tuple[Value, Step]:
+def widened(packed: Value, layouts: dict[Value, Layout]) -> tuple[Value, list[Step]]:
     """Constant bytes as int16, and the step that makes them."""
     wide = replace(packed, name=f"{packed.name}.wide", dtype=DType.INT16)
     layouts[packed] = layouts[wide] = Layout.row_major(packed.shape)
     end = packed.size * WIDE_BYTES
-    return wide, Step(WidenKernel(), (packed,), (wide, wide), offsets=(0, 0, end))
+    return wide, [Step(WidenKernel(), (packed,), (wide, wide), offsets=(0, 0, end))]
 
 
 def is_quantised(
