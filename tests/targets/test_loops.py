@@ -448,6 +448,57 @@ def test_padded_reads_are_split_into_border_and_inside(
     )
 
 
+@pytest.mark.parametrize("block", [1, 2, 3, 4, 5])
+@pytest.mark.parametrize("width", [1, 3, 4, 5])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_pixels_are_shuffled(
+    block: int, width: int, channels: int, rng: np.random.Generator
+) -> None:
+    feeds = {"x": numbers(rng, (2, 3, width, channels * block * block), DType.FLOAT32)}
+    feeds["bias"] = numbers(rng, (channels * block * block,), DType.FLOAT32)
+
+    def shuffled(x, bias):  # type: ignore[no-untyped-def]
+        def body(n, i, j, c):  # type: ignore[no-untyped-def]
+            channel = ((i % block) * block + j % block) * channels + c
+            return x.at(n, i // block, j // block, channel) + bias.at(channel)
+
+        return x.compute([2, 3 * block, width * block, channels], body)
+
+    assert_means_the_same(shuffled, feeds)
+
+
+@pytest.mark.parametrize("shape", [(3, 4, 5), (2, 3, 4), (5, 1, 7)])
+@pytest.mark.parametrize("cut", [0, 2, 5])
+def test_merged_axes_are_read_where_they_were(
+    shape: tuple[int, int, int], cut: int, rng: np.random.Generator
+) -> None:
+    feeds = {"x": numbers(rng, shape, DType.FLOAT32), "y": numbers(rng, shape, DType.FLOAT32)}
+    middle, last = shape[1:]
+
+    def joined(x, y):  # type: ignore[no-untyped-def]
+        def body(i, j):  # type: ignore[no-untyped-def]
+            at = j // last, j % last
+            return select(i < cut, x.at(i % shape[0], *at), y.at(i // 2, *at))
+
+        return x.compute([2 * shape[0], middle * last], body)
+
+    assert_means_the_same(joined, feeds)
+
+
+@pytest.mark.parametrize("divisor", [3, 4, 7, 100])
+def test_indices_divide_where_nothing_comes_out_even(
+    divisor: int, rng: np.random.Generator
+) -> None:
+    feeds = {"x": numbers(rng, (10, 10), DType.FLOAT32)}
+
+    assert_means_the_same(
+        lambda x: x.compute(
+            [10, 10], lambda i, j: x.at((i + 1) // divisor % 10, j % divisor % 6) + x.at(j, i)
+        ),
+        feeds,
+    )
+
+
 @pytest.mark.parametrize("rank", range(1, 7))
 def test_elements_are_reversed_and_turned_at_any_rank(rank: int, rng: np.random.Generator) -> None:
     shape = (2, 3, 1, 5, 2, 4)[:rank]

@@ -32,15 +32,9 @@ from edgesite.ir import (
     substitute_axes,
 )
 from edgesite.ir.layout import Layout
-from edgesite.targets.wasm.boxes import boxes
-from edgesite.targets.wasm.direction import (
-    TRIPLE,
-    has_lanes,
-    has_triples,
-    in_memory_order,
-    lane_axis,
-)
+from edgesite.targets.wasm.direction import has_lanes, in_memory_order
 from edgesite.targets.wasm.lanes import LANES, WIDE, Lanes, in_lanes, store_lanes
+from edgesite.targets.wasm.maps import write_map
 from edgesite.targets.wasm.nest import Nest, always_read, costs_a_call, shared_in
 from edgesite.targets.wasm.scalars import Scalars, compute_type
 from edgesite.targets.wasm.totals import LaneTotal, identity
@@ -62,7 +56,7 @@ def emit(
     nest = Nest(scalars, layouts, bases)
     match node:
         case Map():
-            _map(nest, node.output, node.body)
+            write_map(nest, node.output, node.body)
         case Reduce():
             _reduce(nest, node)
         case Scan():
@@ -73,109 +67,6 @@ def emit(
             raise InternalError(f"no loops for {type(node).__name__}")
 
 
-# Maps
-
-
-def _map(nest: Nest, output: Value, body: Expr) -> None:
-    for starts, extents in boxes(body, output.shape):
-        shifted = [axis + start for axis, start in zip(axes_of(extents), starts, strict=True)]
-        position = tuple(map(simplify, shifted))
-        there = simplify(substitute_axes(body, dict(enumerate(shifted))))
-        _box(nest, output, position, there, extents)
-
-
-def _box(
-    nest: Nest, output: Value, position: tuple[Expr, ...], body: Expr, extents: Sequence[int]
-) -> None:
-    _watch(nest, output, position, body)
-    nest.shared = shared_in(body)
-    axes = in_memory_order(nest, output, position, extents)
-    if has_triples(nest, output, position, body, axes, extents):
-        _triples(nest, output, position, body, axes, extents)
-        return
-    lane = lane_axis(nest, output, position, body, axes, extents)
-    with _loops(nest, [axis for axis in axes if axis != lane], extents) as inner:
-        if lane is None:
-            _put(inner, output, position, inner.scalar(body))
-            return
-        whole = extents[lane] // LANES * LANES
-        with inner.loop(lane, 0, whole, LANES) as four:
-            _put_lanes(four, output, position, body, lane)
-        if whole == extents[lane]:
-            return
-        if costs_a_call(body) and all(load.value != output for load in body.loads):
-            # Some elements are computed again, which takes less than one by itself.
-            last = inner.bound({lane: extents[lane] - LANES})
-            _put_lanes(last, output, position, body, lane)
-            return
-        with inner.loop(lane, whole, extents[lane]) as one:
-            _put(one, output, position, one.scalar(body))
-
-
-def _put_lanes(
-    nest: Nest, output: Value, position: tuple[Expr, ...], body: Expr, lane: int
-) -> None:
-    vector = Lanes(nest, lane).vector(body)
-    pointer, offset = nest.address(output, position)
-    step = nest.stride(output, position, lane) or 1
-    store_lanes(nest.scalars.f, output.dtype, pointer, vector, offset, step)
-
-
-def _triples(
-    nest: Nest,
-    output: Value,
-    position: tuple[Expr, ...],
-    body: Expr,
-    axes: Sequence[int],
-    extents: Sequence[int],
-) -> None:
-    """Four triples at a time: first elements, second and third ones, then mixed in registers."""
-    *around, lane, inner = axes
-    with _loops(nest, around, extents) as line:
-        whole = extents[lane] // LANES * LANES
-        with line.loop(lane, 0, whole, LANES) as four:
-            f = four.scalars.f
-            nests = [four.bound({inner: number}) for number in range(TRIPLE)]
-            a, b, c = (f.let(Lanes(each, lane).vector(body)) for each in nests)
-            pointer, offset = nests[0].address(output, position)
-            mixed = (
-                a.shuffle(b, [0, 4, 1, 5]).shuffle(c, [0, 1, 4, 2]),
-                b.shuffle(c, [1, 5, 2, 6]).shuffle(a, [0, 1, 6, 2]),
-                c.shuffle(a, [2, 7, 3, 3]).shuffle(b, [0, 1, 7, 2]),
-            )
-            for number, vector in enumerate(mixed):
-                f.store(pointer, vector, offset + number * LANES * output.dtype.size_bytes)
-        if whole < extents[lane]:
-            with (
-                line.loop(lane, whole, extents[lane]) as pixel,
-                _loops(pixel, [inner], extents) as one,
-            ):
-                _put(one, output, position, one.scalar(body))
-
-
-def _watch(nest: Nest, output: Value, position: tuple[Expr, ...], *bodies: Expr) -> None:
-    nest.watch(output, position, always=True)
-    for body in bodies:
-        eager = always_read(body)
-        for load in body.loads:
-            nest.watch(load.value, load.index, always=load in eager)
-
-
-def _put(nest: Nest, output: Value, position: tuple[Expr, ...], value: Wasm) -> None:
-    value = nest.scalars.f.let(value)
-    pointer, offset = nest.address(output, position)
-    nest.scalars.store(output.dtype, pointer, value, offset)
-
-
-@contextmanager
-def _loops(nest: Nest, axes: Sequence[int], extents: Sequence[int]) -> Iterator[Nest]:
-    """One loop in another over several axes."""
-    with ExitStack() as stack:
-        for axis in axes:
-            nest = stack.enter_context(nest.loop(axis, 0, extents[axis]))
-        yield nest
-
-
 # Reductions
 
 
@@ -184,13 +75,13 @@ def _reduce(nest: Nest, node: Reduce) -> None:
     rank = len(node.iteration)
     position = node.position
     finish = node.finish if node.finish is not None else Result(_result_dtype(node))
-    _watch(nest, node.output, position, node.body, finish)
+    nest.watch_all(node.output, position, node.body, finish)
     nest.shared = shared_in(node.body) | shared_in(finish)
     axes = in_memory_order(nest, node.output, position, node.iteration)
     inner_axes = list(range(rank, len(extents)))
     lane = axes[-1] if axes else None
     if lane is not None and _reduces_in_lanes(nest, node, finish, lane, extents):
-        with _loops(nest, axes[:-1], extents) as outer:
+        with nest.loops(axes[:-1], extents) as outer:
             whole = extents[lane] // LANES * LANES
             wide = _abreast(node, extents[lane]) if prod(node.extent) > UNROLLED_POINTS else 0
             if wide:
@@ -206,7 +97,7 @@ def _reduce(nest: Nest, node: Reduce) -> None:
     across = (
         inner_axes[-1] if inner_axes and _reduces_across(nest, node, inner_axes, extents) else -1
     )
-    with _loops(nest, axes, extents) as point:
+    with nest.loops(axes, extents) as point:
         if across >= 0:
             _horizontal(point, node, finish, inner_axes, extents)
         else:
@@ -298,7 +189,7 @@ def _horizontal(
     tail = _accumulator(nest, node)
     wide, whole = _abreast(node, extents[lane]), extents[lane] // LANES * LANES
     totals = [LaneTotal(f, node.combine, node.body.dtype) for _ in range(ABREAST if wide else 1)]
-    with _loops(nest, inner_axes[:-1], extents) as outer:
+    with nest.loops(inner_axes[:-1], extents) as outer:
         if wide:
             with _side_by_side(outer, lane, wide) as nests:
                 for total, four in zip(totals, nests, strict=True):
@@ -323,7 +214,7 @@ def _scalar_reduction(
         _position_of_extremum(nest, node, finish, inner_axes, extents)
         return
     total = _accumulator(nest, node)
-    with _loops(nest, inner_axes, extents) as inner:
+    with nest.loops(inner_axes, extents) as inner:
         _accumulate(inner, node, total)
     _finish(nest, node, finish, total)
 
@@ -356,7 +247,7 @@ def _finish(nest: Nest, node: Reduce, finish: Expr, total: Local) -> None:
     dtype = _result_dtype(node)
     narrow = total.demote() if total.type is not compute_type(dtype) else total
     nest.known[Result(dtype)] = nest.scalars.f.let(narrow)
-    _put(nest, node.output, node.position, nest.scalar(finish))
+    nest.put(node.output, node.position, nest.scalar(finish))
 
 
 def _position_of_extremum(
@@ -382,7 +273,7 @@ def _position_of_extremum(
             f.assign(best, element)
             f.assign(place, number.extend_s())
     nest.known[Result(DType.INT64)] = f.let(place)
-    _put(nest, node.output, node.position, nest.scalar(finish))
+    nest.put(node.output, node.position, nest.scalar(finish))
 
 
 _OPERATION = {"sum": "add", "prod": "mul", "max": "max", "min": "min"}
@@ -403,18 +294,18 @@ def _scan(nest: Nest, node: Scan) -> None:
     turned_node = Scan(
         node.output, simplify(substitute_axes(node.body, turned)), "", node.axis, node.combine
     )
-    _watch(nest, node.output, position, turned_node.body)
+    nest.watch_all(node.output, position, turned_node.body)
     nest.shared = shared_in(turned_node.body)
     others = [axis for axis in range(len(shape)) if axis != node.axis]
-    with _loops(nest, others, shape) as line:
+    with nest.loops(others, shape) as line:
         total = _accumulator(nest, turned_node)
         with line.loop(node.axis, 0, extent) as inner:
             element = f.let(_widened(inner.scalar(turned_node.body), total))
             if node.exclusive:
-                _put(inner, node.output, position, _narrowed(total, node))
+                inner.put(node.output, position, _narrowed(total, node))
             f.assign(total, _combined(inner, turned_node, total, element))
             if not node.exclusive:
-                _put(inner, node.output, position, _narrowed(total, node))
+                inner.put(node.output, position, _narrowed(total, node))
 
 
 def _narrowed(total: Local, node: Scan) -> Wasm:
@@ -424,7 +315,7 @@ def _narrowed(total: Local, node: Scan) -> Wasm:
 def _scatter(nest: Nest, node: Scatter) -> None:
     if node.base is None:
         raise InternalError("a scatter without a base")
-    _map(nest, node.output, node.base)
+    write_map(nest, node.output, node.base)
     f = nest.scalars.f
     update = Nest(nest.scalars, nest.layouts, nest.bases)
     update.watch(node.output, node.where, always=False)
@@ -435,7 +326,7 @@ def _scatter(nest: Nest, node: Scatter) -> None:
     update.shared = shared_in(node.body, *node.where) | frozenset(
         place for place in node.where if place.loads
     )
-    with _loops(update, range(len(node.extent)), node.extent) as point:
+    with update.loops(range(len(node.extent)), node.extent) as point:
         inside: Expr = const(True, DType.BOOL)
         for place, extent in zip(node.where, node.output.shape, strict=True):
             inside = simplify(inside & (place >= 0) & (place < extent))

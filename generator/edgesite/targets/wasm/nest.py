@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 
 from edgesite.errors import InternalError
@@ -77,6 +77,23 @@ class Nest:
             if not _fits_instruction(address, offset):
                 pointer, offset = self.scalars.f.let(pointer + offset), 0
             self.cursors[key] = Cursor(pointer, Linear(address.terms, 0), offset, item)
+
+    def watch_all(self, output: Value, position: Sequence[Expr], *bodies: Expr) -> None:
+        """Keep cursors for what is written at every point, and for all that is read for it."""
+        self.watch(output, position, always=True)
+        for body in bodies:
+            eager = always_read(body)
+            for load in body.loads:
+                self.watch(load.value, load.index, always=load in eager)
+
+    @contextmanager
+    def loops(self, axes: Sequence[int], extents: Sequence[int]) -> Iterator[Nest]:
+        """One loop in another over several axes."""
+        nest = self
+        with ExitStack() as stack:
+            for axis in axes:
+                nest = stack.enter_context(nest.loop(axis, 0, extents[axis]))
+            yield nest
 
     @contextmanager
     def loop(self, axis: int, start: int, stop: int, step: int = 1) -> Iterator[Nest]:
@@ -247,6 +264,12 @@ class Nest:
             condition = self.scalar(expr.condition)
             return condition.select(self.scalar(expr.a), self.scalar(expr.b))
         return self.choose(expr, compute_type(expr.dtype), lambda nest, side: nest.scalar(side))
+
+    def put(self, output: Value, position: Sequence[Expr], value: Wasm) -> None:
+        """Write an element."""
+        value = self.scalars.f.let(value)
+        pointer, offset = self.address(output, position)
+        self.scalars.store(output.dtype, pointer, value, offset)
 
     def choose(self, expr: Select, type_: Type, emit: Callable[[Nest, Expr], Wasm]) -> Wasm:
         """Compute only the side of a Select that its condition chooses."""

@@ -1,0 +1,143 @@
+"""Loops of maps: every element by itself, in the order in which memory lies."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from edgesite.ir import Expr, Value, axes_of, simplify, substitute_axes
+from edgesite.targets.wasm.boxes import boxes
+from edgesite.targets.wasm.digits import digits_in
+from edgesite.targets.wasm.direction import TRIPLE, has_triples, in_memory_order, lane_axis
+from edgesite.targets.wasm.lanes import LANES, Lanes, store_lanes
+from edgesite.targets.wasm.nest import Nest, costs_a_call, shared_in
+
+
+@dataclass(frozen=True)
+class _Box:
+    """A part of a map in which conditions on single axes are decided."""
+
+    position: tuple[Expr, ...]
+    body: Expr
+    extents: tuple[int, ...]
+
+
+def write_map(nest: Nest, output: Value, body: Expr) -> None:
+    """Write the loops of a map into a function."""
+    axes = in_memory_order(nest, output, axes_of(output.shape), output.shape)
+    inner = axes[-1] if axes else -1
+    rows: dict[tuple[int, ...], list[_Box]] = {}
+    for starts, extents in boxes(body, output.shape):
+        shifted = [axis + start for axis, start in zip(axes_of(extents), starts, strict=True)]
+        there = simplify(substitute_axes(body, dict(enumerate(shifted))))
+        around = tuple(start for axis, start in enumerate(starts) if axis != inner)
+        box = _Box(tuple(map(simplify, shifted)), there, extents)
+        rows.setdefault(around, []).append(box)
+    for row in rows.values():
+        if len(row) == 1 or not _side_by_side(nest, output, row, inner):
+            for box in row:
+                _box(nest, output, box)
+
+
+def _in_digits(row: Sequence[_Box], whole: int = -1) -> list[_Box]:
+    """Boxes with loops over digits; they may differ in the extent of the axis that stays whole."""
+    bodies = [box.body for box in row]
+    digits = [digits_in(bodies, box.extents, whole) for box in row]
+    return [
+        _Box(tuple(map(each.rewritten, box.position)), each.rewritten(box.body), each.flat)
+        for each, box in zip(digits, row, strict=True)
+    ]
+
+
+def _side_by_side(nest: Nest, output: Value, row: Sequence[_Box], inner: int) -> bool:
+    """Write boxes that follow one another along the innermost axis, where lanes run along it too.
+
+    Point after point of the axes around, so that memory is written from one end to the other.
+    """
+    inner = digits_in([box.body for box in row], row[0].extents, inner).first(inner)
+    row = _in_digits(row, inner)
+    first = row[0]
+    around = in_memory_order(nest, output, first.position, first.extents)
+    around.remove(inner)
+    axes = [*around, inner]
+    lanes = [lane_axis(nest, output, box.position, box.body, axes, box.extents) for box in row]
+    if any(lane not in (None, inner) for lane in lanes):
+        return False
+    for box in row:
+        nest.watch_all(output, box.position, box.body)
+    nest.shared = shared_in(*(box.body for box in row))
+    with nest.loops(around, first.extents) as point:
+        for box, lane in zip(row, lanes, strict=True):
+            _line(point.inside(), output, box, inner, lane is not None)
+    return True
+
+
+def _box(nest: Nest, output: Value, box: _Box) -> None:
+    (box,) = _in_digits([box])
+    nest.watch_all(output, box.position, box.body)
+    nest.shared = shared_in(box.body)
+    axes = in_memory_order(nest, output, box.position, box.extents)
+    if has_triples(nest, output, box.position, box.body, axes, box.extents):
+        _triples(nest, output, box, axes)
+        return
+    lane = lane_axis(nest, output, box.position, box.body, axes, box.extents)
+    along = axes[-1] if axes and lane is None else lane
+    with nest.loops([axis for axis in axes if axis != along], box.extents) as point:
+        if along is None:
+            point.put(output, box.position, point.scalar(box.body))
+        else:
+            _line(point, output, box, along, lane is not None)
+
+
+def _line(nest: Nest, output: Value, box: _Box, axis: int, in_lanes: bool) -> None:
+    """Elements along an axis, four at a time or one by one."""
+    extent = box.extents[axis]
+    whole = extent // LANES * LANES if in_lanes else 0
+    if whole:
+        with nest.loop(axis, 0, whole, LANES) as four:
+            _put_lanes(four, output, box, axis)
+    if whole == extent:
+        return
+    if whole and costs_a_call(box.body) and all(load.value != output for load in box.body.loads):
+        # Some elements are computed again, which takes less than one by itself.
+        _put_lanes(nest.bound({axis: extent - LANES}), output, box, axis)
+    elif extent < LANES:
+        for number in range(extent):
+            one = nest.bound({axis: number})
+            one.put(output, box.position, one.scalar(box.body))
+    else:
+        with nest.loop(axis, whole, extent) as one:
+            one.put(output, box.position, one.scalar(box.body))
+
+
+def _put_lanes(nest: Nest, output: Value, box: _Box, lane: int) -> None:
+    vector = Lanes(nest, lane).vector(box.body)
+    pointer, offset = nest.address(output, box.position)
+    step = nest.stride(output, box.position, lane) or 1
+    store_lanes(nest.scalars.f, output.dtype, pointer, vector, offset, step)
+
+
+def _triples(nest: Nest, output: Value, box: _Box, axes: Sequence[int]) -> None:
+    """Four triples at a time: first elements, second and third ones, then mixed in registers."""
+    *around, lane, inner = axes
+    extent = box.extents[lane]
+    with nest.loops(around, box.extents) as line:
+        whole = extent // LANES * LANES
+        with line.loop(lane, 0, whole, LANES) as four:
+            f = four.scalars.f
+            nests = [four.bound({inner: number}) for number in range(TRIPLE)]
+            a, b, c = (f.let(Lanes(each, lane).vector(box.body)) for each in nests)
+            pointer, offset = nests[0].address(output, box.position)
+            mixed = (
+                a.shuffle(b, [0, 4, 1, 5]).shuffle(c, [0, 1, 4, 2]),
+                b.shuffle(c, [1, 5, 2, 6]).shuffle(a, [0, 1, 6, 2]),
+                c.shuffle(a, [2, 7, 3, 3]).shuffle(b, [0, 1, 7, 2]),
+            )
+            for number, vector in enumerate(mixed):
+                f.store(pointer, vector, offset + number * LANES * output.dtype.size_bytes)
+        if whole < extent:
+            with (
+                line.loop(lane, whole, extent) as pixel,
+                pixel.loops([inner], box.extents) as one,
+            ):
+                one.put(output, box.position, one.scalar(box.body))
