@@ -448,6 +448,27 @@ def test_padded_reads_are_split_into_border_and_inside(
     )
 
 
+@pytest.mark.parametrize("size", [1, 3, 4, 5, 8, 11])
+@pytest.mark.parametrize("width", [3, 4, 7, 12])
+@pytest.mark.parametrize("dtype", [DType.FLOAT32, DType.INT32, DType.FLOAT64], ids=str)
+def test_arithmetic_on_what_is_turned(
+    size: int, width: int, dtype: DType, rng: np.random.Generator
+) -> None:
+    feeds = {
+        "x": numbers(rng, (3, size, width), dtype),
+        "y": numbers(rng, (width, 2, size), dtype),
+        "row": numbers(rng, (size,), dtype),
+    }
+
+    def mixed(x, y, row):  # type: ignore[no-untyped-def]
+        return x.compute(
+            [3, 2, width, size],
+            lambda n, m, i, j: x.at(n, j, i) * (y.at(i, m, j) + row.at(j)) - y.at(i, m, 0),
+        )
+
+    assert_means_the_same(mixed, feeds)
+
+
 @pytest.mark.parametrize("block", [1, 2, 3, 4, 5])
 @pytest.mark.parametrize("width", [1, 3, 4, 5])
 @pytest.mark.parametrize("channels", [1, 3])

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from edgesite.ir import DType, Expr, Load, Value
-from edgesite.targets.wasm.lanes import LANES, STORED, Lanes
-from edgesite.targets.wasm.nest import Nest
+from edgesite.targets.wasm.lanes import LANES, STORED, WIDE, Lanes
+from edgesite.targets.wasm.nest import Nest, always_read
 
 TRIPLE = 3
 """Colours of a pixel: fewer than a vector holds."""
@@ -64,6 +64,39 @@ def has_lanes(
         and nest.stride(output, position, axis) == 1
         and Lanes(nest, axis).can(body)
     )
+
+
+def turned_reads(
+    nest: Nest,
+    output: Value,
+    position: tuple[Expr, ...],
+    body: Expr,
+    axes: Sequence[int],
+    extents: Sequence[int],
+) -> tuple[int, frozenset[Load]] | None:
+    """An axis along which those reads lie side by side that keep the innermost from having lanes.
+
+    As in a transpose, where four vectors along one axis are four along the other.
+    """
+    if len(axes) < 2 or extents[axes[-1]] < LANES or output.dtype not in STORED:
+        return None
+    *others, lane = axes
+    reads = frozenset(
+        load for load in body.loads if nest.stride(load.value, load.index, lane) not in (0, 1)
+    )
+    if (
+        nest.stride(output, position, lane) != 1
+        or not reads <= always_read(body)
+        or any(load.dtype not in WIDE or load.value == output for load in reads)
+        or not Lanes(nest, lane, reads).can(body)
+    ):
+        return None
+    for axis in reversed(others):
+        steps = {load: nest.stride(load.value, load.index, axis) for load in body.loads}
+        even = None not in (*steps.values(), nest.stride(output, position, axis))
+        if extents[axis] >= LANES and even and all(steps[load] == 1 for load in reads):
+            return axis, reads
+    return None
 
 
 def has_triples(

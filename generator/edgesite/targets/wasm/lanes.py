@@ -7,6 +7,7 @@ and spread. Narrow integers are read into lanes of 32 bits, and written after ro
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isclose, isnan, sqrt
 
@@ -91,6 +92,16 @@ def store_lanes(
         f.store_lane(address, packed.as_(I64X2 if size == 2 else I32X4), 0, offset)
 
 
+def turned(f: Function, rows: Sequence[Wasm]) -> list[Wasm]:
+    """The columns of a square of four vectors, of which each lies in a local."""
+    a, b, c, d = rows
+    upper, lower = ([0, 4, 1, 5], [2, 6, 3, 7])
+    first, third = f.let(a.shuffle(c, upper)), f.let(a.shuffle(c, lower))
+    second, fourth = f.let(b.shuffle(d, upper)), f.let(b.shuffle(d, lower))
+    pairs = ((first, second), (third, fourth))
+    return [f.let(x.shuffle(y, half)) for x, y in pairs for half in (upper, lower)]
+
+
 def _packed(f: Function, dtype: DType, vector: Wasm) -> Wasm:
     """Four elements side by side, as they are stored."""
     if dtype in WIDE:
@@ -109,6 +120,8 @@ class Lanes:
 
     nest: Nest
     axis: int
+    given: frozenset[Load] = frozenset()
+    """Reads whose vectors the nest knows, however they move along the axis."""
 
     def can(self, expr: Expr) -> bool:
         """Whether an expression can be computed in lanes."""
@@ -121,6 +134,8 @@ class Lanes:
         if product is not None:
             return self.can(product.whole) and self.can(product.addend)
         match expr:
+            case Load() if expr in self.given:
+                return True
             case Load(dtype=DType.FLOAT32):
                 return self.nest.stride(expr.value, expr.index, self.axis) in (0, 1)
             case Load(dtype=dtype) if dtype in STORED:

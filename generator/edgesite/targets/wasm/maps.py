@@ -5,11 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from edgesite.ir import Expr, Value, axes_of, simplify, substitute_axes
+from edgesite.ir import Expr, Load, Value, axes_of, simplify, substitute_axes
 from edgesite.targets.wasm.boxes import boxes
 from edgesite.targets.wasm.digits import digits_in
-from edgesite.targets.wasm.direction import TRIPLE, has_triples, in_memory_order, lane_axis
-from edgesite.targets.wasm.lanes import LANES, Lanes, store_lanes
+from edgesite.targets.wasm.direction import (
+    TRIPLE,
+    has_triples,
+    in_memory_order,
+    lane_axis,
+    turned_reads,
+)
+from edgesite.targets.wasm.lanes import LANES, Lanes, in_lanes, load_lanes, store_lanes, turned
 from edgesite.targets.wasm.nest import Nest, costs_a_call, shared_in
 
 
@@ -81,6 +87,11 @@ def _box(nest: Nest, output: Value, box: _Box) -> None:
         _triples(nest, output, box, axes)
         return
     lane = lane_axis(nest, output, box.position, box.body, axes, box.extents)
+    if lane is None:
+        across = turned_reads(nest, output, box.position, box.body, axes, box.extents)
+        if across is not None:
+            _turned(nest, output, box, axes, *across)
+            return
     along = axes[-1] if axes and lane is None else lane
     with nest.loops([axis for axis in axes if axis != along], box.extents) as point:
         if along is None:
@@ -110,11 +121,47 @@ def _line(nest: Nest, output: Value, box: _Box, axis: int, in_lanes: bool) -> No
             one.put(output, box.position, one.scalar(box.body))
 
 
-def _put_lanes(nest: Nest, output: Value, box: _Box, lane: int) -> None:
-    vector = Lanes(nest, lane).vector(box.body)
+def _put_lanes(
+    nest: Nest, output: Value, box: _Box, lane: int, given: frozenset[Load] = frozenset()
+) -> None:
+    vector = Lanes(nest, lane, given).vector(box.body)
     pointer, offset = nest.address(output, box.position)
     step = nest.stride(output, box.position, lane) or 1
     store_lanes(nest.scalars.f, output.dtype, pointer, vector, offset, step)
+
+
+def _turned(
+    nest: Nest, output: Value, box: _Box, axes: Sequence[int], across: int, reads: frozenset[Load]
+) -> None:
+    """Squares of four by four elements, whose reads are vectors along the axis across."""
+    lane = axes[-1]
+    height, width = box.extents[across], box.extents[lane]
+    rows, columns = height // LANES * LANES, width // LANES * LANES
+    with nest.loops([axis for axis in axes if axis not in (across, lane)], box.extents) as around:
+        with (
+            around.loop(across, 0, rows, LANES) as row,
+            row.loop(lane, 0, columns, LANES) as corner,
+        ):
+            _square(corner, output, box, across, lane, reads)
+        for top, left, bottom in ((0, columns, rows), (rows, 0, height)):
+            if top < bottom and left < width:
+                with around.loop(across, top, bottom) as row, row.loop(lane, left, width) as one:
+                    one.put(output, box.position, one.scalar(box.body))
+
+
+def _square(
+    corner: Nest, output: Value, box: _Box, across: int, lane: int, reads: frozenset[Load]
+) -> None:
+    f = corner.scalars.f
+    results = [corner.ahead(across, number) for number in range(LANES)]
+    sources = [corner.ahead(lane, number) for number in range(LANES)]
+    for load in sorted(reads, key=lambda load: load.value.name):
+        addresses = [source.address(load.value, load.index) for source in sources]
+        read = [f.let(load_lanes(f, load.dtype, *address)) for address in addresses]
+        for result, vector in zip(results, turned(f, read), strict=True):
+            result.known[in_lanes(load)] = vector
+    for result in results:
+        _put_lanes(result, output, box, lane, reads)
 
 
 def _triples(nest: Nest, output: Value, box: _Box, axes: Sequence[int]) -> None:

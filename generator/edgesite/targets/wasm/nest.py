@@ -116,8 +116,12 @@ class Nest:
         """A nest so many steps further along an axis, along which every access moves evenly."""
         further = self.inside()
         further.axes[axis] = self._value(self.axes[axis]) + steps
+        further.known = {e: value for e, value in self.known.items() if axis not in e.axes}
         for key, cursor in self.cursors.items():
-            distance = (self.stride(*key, axis) or 0) * steps * cursor.item_bytes
+            stride = self.stride(*key, axis)
+            if stride is None:
+                raise InternalError(f"no even step along axis {axis}: {key}")
+            distance = stride * steps * cursor.item_bytes
             further.cursors[key] = replace(cursor, offset=cursor.offset + distance)
         return further
 
