@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import inf
 
 import numpy as np
+import pytest
 
 from edgesite.ir import (
     INDEX,
@@ -21,7 +22,7 @@ from edgesite.ir import (
     select,
 )
 from edgesite.ir.expr import maximum, minimum, unary
-from edgesite.ir.quantized import Limits, limits, magnitude
+from edgesite.ir.quantized import Limits, fused, limits, magnitude, sum_of_bytes
 
 BYTES = Value("x", (4,), DType.UINT8)
 AXIS = Axis(INDEX, 0, 4)
@@ -94,3 +95,15 @@ def test_an_epilogue_gives_no_more_than_its_largest_parts_make() -> None:
     assert magnitude(sums * scale - const(3.0, DType.FLOAT32), 100, constants) == 203
     assert magnitude(read(BYTES), 100, {}) == 256
     assert magnitude(sums * scale, 100, {}) == inf
+
+
+@pytest.mark.parametrize(
+    ("factors", "fixed", "is_fused"), [((0.7109, 0.4567), -20.3, False), ((0.1, 0.3), 0.5, True)]
+)
+def test_sums_of_bytes_are_fused_where_float32_cannot_tell_them_apart(
+    factors: tuple[float, float], fixed: float, is_fused: bool
+) -> None:
+    reads = (Load(DType.UINT8, BYTES, (AXIS,)), Load(DType.UINT8, BYTES, (AXIS,)))
+    total = sum_of_bytes(reads, factors, fixed, (0, 255))
+
+    assert (fused(total) is not None) == is_fused

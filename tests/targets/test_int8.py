@@ -300,13 +300,15 @@ def test_operators_between_bytes_are_as_in_onnxruntime(
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.int8])
 @pytest.mark.parametrize("relu", [True, False])
+@pytest.mark.parametrize("even", [True, False])
 def test_every_sum_of_two_bytes_is_rounded_as_onnxruntime_does_on_x86(
-    dtype: type[np.integer], relu: bool, rng: np.random.Generator
+    dtype: type[np.integer], relu: bool, even: bool, rng: np.random.Generator
 ) -> None:
     limits = np.iinfo(dtype)
     every = np.arange(limits.min, limits.max + 1).astype(dtype)
     feeds = dict(zip(("aq", "bq"), np.meshgrid(every, every), strict=True))
-    s, t, u = rng.uniform(0.01, 0.1, 3).astype(F)
+    # Many sums lie between two numbers if scales are tenths: float32 cannot tell them all apart.
+    s, t, u = np.asarray([0.1, 0.3, 1 / 3.6] if even else rng.uniform(0.01, 0.1, 3), F)
     zero = int(limits.min) if relu else int(rng.integers(limits.min, limits.max + 1))
     numbers = {
         "s": s, "t": t, "u": (s + t) * u * F(9),

@@ -52,8 +52,8 @@ from edgesite.ir.quantized import (
     Centred,
     Rounding,
     centred,
-    fused_multiply_add,
     rounding,
+    sum_of_bytes,
 )
 
 LARGEST_CHAIN = 80
@@ -264,9 +264,8 @@ class _Rewriter:
         (left, left_scale), (right, right_scale) = first, second
         ratio, other = (float(np.float32(each / scale)) for each in (left_scale, right_scale))
         zeros = np.float32(ratio * left.zero + float(np.float32(other * right.zero)))
-        fixed = const(float(np.float32(rounded.zero) - zeros), DType.FLOAT32)
-        inner = fused_multiply_add(right.read.cast(DType.INT32), other, fixed)
-        total = fused_multiply_add(left.read.cast(DType.INT32), ratio, inner)
+        fixed, limits = float(np.float32(rounded.zero) - zeros), (rounded.low, rounded.high)
+        total = sum_of_bytes((left.read, right.read), (ratio, other), fixed, limits)
         moved = unary("round", total) + const(0.0, DType.FLOAT32)
         limited = minimum(maximum(moved, rounded.low), rounded.high)
         return limited.cast(rounded.dtype)
