@@ -11,13 +11,12 @@ import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
 import edgesite
-from edgesite.compiler import optimise
+from edgesite.compiler import arrange, optimise
 from edgesite.express import express
 from edgesite.frontend import import_model
-from edgesite.passes.layout import Arranged, choose_layouts
+from edgesite.passes.layout import Arranged
 from edgesite.targets.artifacts import TARGETS
 from edgesite.targets.manifest import Manifest, TensorInfo
-from edgesite.targets.wasm.schedule import reach
 
 OPSET = 21
 
@@ -75,7 +74,7 @@ def model_of(
 
 def arranged(model: onnx.ModelProto) -> Arranged:
     """The program of a model, as kernels are chosen for it."""
-    return choose_layouts(optimise(express(import_model(model))), reach)
+    return arrange(optimise(express(import_model(model))))
 
 
 def partial_manifest(

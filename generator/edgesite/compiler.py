@@ -52,6 +52,7 @@ from edgesite.targets.stored.moments import second_moments
 from edgesite.targets.stored.trial import Limits, Trial
 from edgesite.targets.wasm.explain import Layer, grouped, is_brief, layers
 from edgesite.targets.wasm.module import MOST_PAGES, build_module, build_shared_module
+from edgesite.targets.wasm.phases import in_phases
 from edgesite.targets.wasm.rounds import AnyStep
 from edgesite.targets.wasm.schedule import FIRST_BYTE, Schedule, make_schedule, reach
 from edgesite.targets.wasm.threads import MOST_THREADS
@@ -268,7 +269,12 @@ def _program(
     )
     check_state(static, state)
     graph = optimise(express(static, copied=bool(state)))
-    return _Program(static, choose_layouts(graph, reach), state)
+    return _Program(static, arrange(graph), state)
+
+
+def arrange(graph: Graph) -> Arranged:
+    """Let a program's convolutions be those that kernels do best, and its values lie for them."""
+    return choose_layouts(graph.everywhere(in_phases), reach)
 
 
 def _bound(

@@ -7,13 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from edgesite.compiler import optimise
+from edgesite.compiler import arrange, optimise
 from edgesite.ir import Builder, DType, Graph, Tensor, verify
-from edgesite.passes.layout import choose_layouts
 from edgesite.targets.artifacts import TARGETS, CompiledModel, bind, pack, tensor_info
 from edgesite.targets.manifest import Source
 from edgesite.targets.wasm.module import build_module
-from edgesite.targets.wasm.schedule import FIRST_BYTE, make_schedule, reach
+from edgesite.targets.wasm.schedule import FIRST_BYTE, make_schedule
 from tests.ops.interpreter import evaluate
 
 Array = np.ndarray[Any, Any]
@@ -29,7 +28,7 @@ def program(make: Callable[..., Any], feeds: Mapping[str, Array]) -> Graph:
 
 def compiled(graph: Graph) -> CompiledModel:
     """A program as it would ship, its outputs called y0, y1 and so on."""
-    schedule = make_schedule(choose_layouts(graph, reach))
+    schedule = make_schedule(arrange(graph))
     place = schedule.placement
     modules = {
         target: build_module(

@@ -195,6 +195,41 @@ def test_winograd_handles_ragged_edges(
     assert tiles[0] * tiles[1] < 4 or "winograd4" in kernels_of(model)
 
 
+@pytest.mark.parametrize("taps", [3, 4, 5])
+@pytest.mark.parametrize("size", [(12, 13), (9, 14), (8, 21), (14, 23)])
+@pytest.mark.parametrize(("channels", "filters"), [(4, 8), (8, 9), (12, 19), (20, 24)])
+@pytest.mark.parametrize("pads", [(0, 0, 0, 0), (2, 1, 0, 2)])
+def test_winograd_handles_filters_of_several_sizes(
+    taps: int, size: tuple[int, int], channels: int, filters: int, pads: tuple[int, ...],
+    rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(winograd_shape, "FEWEST_PRODUCTS", {1: 0})
+    model, feeds = conv(rng, (2, channels, *size), (filters, channels, taps, taps), pads=pads)
+
+    assert_answers_alike(model, feeds, tolerance=2e-5)
+    assert f"winograd4{'' if taps == 3 else f'x{taps}'}" in kernels_of(model)
+
+
+@pytest.mark.parametrize(("taps", "stride"), [(5, 2), (6, 2), (7, 2), (9, 2), (9, 3), (11, 4)])
+@pytest.mark.parametrize("size", [(48, 48), (49, 62)])
+@pytest.mark.parametrize("channels", [2, 3, 8])
+@pytest.mark.parametrize("pads", [(0, 0, 0, 0), (2, 2, 2, 2), (3, 1, 0, 2)])
+def test_strided_convolutions_become_ones_of_phases(
+    taps: int, stride: int, size: tuple[int, int], channels: int, pads: tuple[int, ...],
+    rng: np.random.Generator,
+) -> None:  # fmt: skip
+    model, feeds = conv(
+        rng, (2, channels, *size), (16, channels, taps, taps), pads=pads, strides=[stride] * 2
+    )
+
+    assert_answers_alike(model, feeds, tolerance=2e-5)
+    high, wide = (-(-(-pad % stride + taps) // stride) for pad in pads[:2])
+    if high == wide and channels * stride**2 % 4 == 0:
+        assert f"winograd4{'' if high == 3 else f'x{high}'}" in kernels_of(model)
+    else:
+        assert kernels_of(model) <= {"contract", "map", "border"}
+
+
 @pytest.mark.parametrize("m", [2, 4])
 @pytest.mark.parametrize("size", [(31, 33), (32, 18), (17, 15), (16, 50)])
 @pytest.mark.parametrize(("channels", "filters"), [(16, 9), (20, 33), (32, 24)])
@@ -203,9 +238,9 @@ def test_winograd_handles_stride_two(
     m: int, size: tuple[int, int], channels: int, filters: int, pads: tuple[int, ...],
     rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    for name, value in {"FEWEST_PRODUCTS": 0, "MOST_WORK": 9, "PRODUCTS_PER_BYTE": 0}.items():
+    for name, value in {"FEWEST_PRODUCTS": {2: 0}, "MOST_WORK": 9, "PRODUCTS_PER_BYTE": 0}.items():
         monkeypatch.setattr(winograd_shape, name, value)
-    monkeypatch.setitem(winograd_shape.BY_STRIDE, (DType.FLOAT32, 2), {m: STRIDED[m]})
+    monkeypatch.setitem(winograd_shape.WAYS, (DType.FLOAT32, 3, 2), {m: STRIDED[m]})
     model, feeds = conv(
         rng, (2, channels, *size), (filters, channels, 3, 3), pads=pads, strides=[2, 2]
     )
@@ -217,8 +252,10 @@ def test_winograd_handles_stride_two(
 @pytest.mark.parametrize("size", [(4, 4), (3, 3), (4, 3), (3, 8), (2, 8)])
 @pytest.mark.parametrize(("channels", "filters"), [(16, 9), (256, 264)])
 def test_small_maps_are_cut_into_smaller_tiles(
-    size: tuple[int, int], channels: int, filters: int, rng: np.random.Generator
-) -> None:
+    size: tuple[int, int], channels: int, filters: int, rng: np.random.Generator,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(winograd_shape, "FEWEST_PRODUCTS", {1: 0})
     model, feeds = conv(rng, (2, channels, *size), (filters, channels, 3, 3), pads=[1] * 4)
 
     assert_answers_alike(model, feeds, tolerance=2e-5)

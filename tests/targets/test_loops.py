@@ -556,14 +556,30 @@ def test_positions_chosen_by_a_comparison_of_elements(rng: np.random.Generator) 
     )
 
 
+@pytest.mark.parametrize("channels", [3, 4, 5, 8, 12, 16, 20])
 @pytest.mark.parametrize("width", [1, 3, 4, 5, 7, 8, 9, 1009])
-def test_triples_are_mixed_at_every_width(width: int, rng: np.random.Generator) -> None:
-    feeds = {"x": rng.standard_normal((3, 2, width), dtype=np.float32)}
+def test_short_rows_are_mixed_at_every_width(
+    width: int, channels: int, rng: np.random.Generator
+) -> None:
+    feeds = {"x": rng.standard_normal((channels, 2, width), dtype=np.float32)}
 
     def interleaved(x: Tensor) -> list[Tensor]:
-        shape = (2, width, 3)
+        shape = (2, width, channels)
         moved = x.compute(shape, lambda h, w, c: x.at(c, h, w))
         scaled = x.compute(shape, lambda h, w, c: x.at(c, h, w) * 2 + 1)
         return [moved, scaled]
 
     assert_means_the_same(interleaved, feeds)
+
+
+@pytest.mark.parametrize("step", [2, 3])
+@pytest.mark.parametrize("width", [1, 3, 4, 5, 7, 8, 9, 1009])
+def test_elements_apart_are_read_together(width: int, step: int, rng: np.random.Generator) -> None:
+    feeds = {"x": rng.standard_normal((2, step * width), dtype=np.float32)}
+
+    assert_means_the_same(
+        lambda x: [
+            x.compute((2, width), lambda h, w, k=k: x.at(h, step * w + k) * 2) for k in range(step)
+        ],
+        feeds,
+    )

@@ -7,10 +7,21 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from edgesite.targets.wasm.transforms import FLOATS, STRIDED, WHOLE, Arithmetic
+from edgesite.targets.wasm.transforms import (
+    FLOATS,
+    OF_FIVE_TAPS,
+    OF_FOUR_TAPS,
+    STRIDED,
+    WHOLE,
+    Arithmetic,
+)
 from tests.models import Array
 
-ALL = [*FLOATS.values(), *STRIDED.values(), *WHOLE.values()]
+ALL = [
+    numbers
+    for ways in (FLOATS, OF_FOUR_TAPS, OF_FIVE_TAPS, STRIDED, WHOLE)
+    for numbers in ways.values()
+]
 
 
 def filtered(numbers: Arithmetic, tile: Array, taps: Array) -> Array:
@@ -28,7 +39,7 @@ def correlated(tile: Array, taps: Array, stride: int) -> Array:
 @pytest.mark.parametrize("numbers", ALL, ids=lambda n: n.name)
 def test_the_matrices_filter_exactly(numbers: Arithmetic, rng: np.random.Generator) -> None:
     tile = rng.integers(-255, 256, (numbers.span, numbers.span)).astype(object) + Fraction(0)
-    taps = rng.integers(-128, 128, (3, 3)).astype(object) + Fraction(0)
+    taps = rng.integers(-128, 128, (numbers.taps, numbers.taps)).astype(object) + Fraction(0)
 
     came_out = filtered(numbers, tile, taps)
 

@@ -21,7 +21,6 @@ from edgesite.targets.wasm.contract import ContractKernel
 from edgesite.targets.wasm.kernels import Step
 from edgesite.targets.wasm.schedule import FIRST_BYTE, Schedule
 from edgesite.targets.wasm.tiles import BYTES
-from edgesite.targets.wasm.transforms import TAPS
 from edgesite.targets.wasm.winograd_kernels import FilterKernel, InputKernel
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -117,10 +116,10 @@ def _uses(schedule: Schedule) -> Iterator[tuple[int, Value, Use]]:
     for number, step in enumerate(schedule.steps):
         match step:
             case Step(kernel=InputKernel() as kernel):
-                y, x, m = kernel.row_step, kernel.column_step, kernel.arithmetic.m
-                stride = kernel.arithmetic.stride
+                y, x, numbers = kernel.row_step, kernel.column_step, kernel.arithmetic
+                m, stride, taps = numbers.m, numbers.stride, numbers.taps
                 rows = ((kernel.rows * m, y * stride), (kernel.columns * m, x * stride))
-                inner = ((TAPS, y), (TAPS, x), (kernel.channels, BYTES))
+                inner = ((taps, y), (taps, x), (kernel.channels, BYTES))
                 start = places[step.reads[0]] + step.offsets[0]
                 tiles[step.writes[0]] = number, Use(0, start, (), rows, inner)
             case Step(kernel=ContractKernel() as kernel, reads=(left, right, *_)):

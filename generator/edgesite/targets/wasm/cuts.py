@@ -36,7 +36,6 @@ from edgesite.targets.wasm.lanes import LANES
 from edgesite.targets.wasm.loops import points
 from edgesite.targets.wasm.scalars import FUNCTIONS
 from edgesite.targets.wasm.tiles import BYTES, Loop
-from edgesite.targets.wasm.transforms import TAPS
 from edgesite.targets.wasm.winograd_kernels import FilterKernel, InputKernel, OutputKernel
 
 FEWEST_OPERATIONS = 500_000
@@ -226,7 +225,8 @@ def _transform(kernel: FilterKernel | InputKernel | OutputKernel) -> Cut:
     m = numbers.m
     match kernel:
         case FilterKernel():
-            steps = (TAPS**2 * kernel.given, *(phases * kernel.size for phases in kernel.phases))
+            given = kernel.arithmetic.taps**2 * kernel.given
+            steps = (given, *(phases * kernel.size for phases in kernel.phases))
             return Cut(kernel.panels, 1, steps, lambda panels: replace(kernel, panels=panels))
         case InputKernel():
             steps = (numbers.advance * kernel.row_step, kernel.columns * kernel.size, 0)

@@ -11,6 +11,9 @@ from edgesite.targets.wasm.nest import Nest, always_read
 TRIPLE = 3
 """Colours of a pixel: fewer than a vector holds."""
 
+WIDEST_ROW = 16
+"""Each of its elements is code of its own."""
+
 
 def in_memory_order(
     nest: Nest, output: Value, position: tuple[Expr, ...], extents: Sequence[int]
@@ -99,7 +102,7 @@ def turned_reads(
     return None
 
 
-def has_triples(
+def has_short_rows(
     nest: Nest,
     output: Value,
     position: tuple[Expr, ...],
@@ -107,9 +110,17 @@ def has_triples(
     axes: Sequence[int],
     extents: Sequence[int],
 ) -> bool:
-    """Whether results are float32 in threes, as the colours of pixels are, and four can be had."""
-    if len(axes) < 2 or output.dtype is not DType.FLOAT32 or extents[axes[-1]] != TRIPLE:
+    """Whether results are float32 in short rows, as the colours of pixels are, and four can be had.
+
+    Rows of a few vectors are worth it where they cannot be computed along themselves.
+    """
+    if len(axes) < 2 or output.dtype is not DType.FLOAT32:
         return False
-    lane = axes[-2]
-    steps = [nest.stride(output, position, axis) for axis in axes[-2:]]
-    return extents[lane] >= LANES and steps == [TRIPLE, 1] and Lanes(nest, lane).can(body)
+    lane, inner = axes[-2:]
+    width = extents[inner]
+    if width != TRIPLE and (width % LANES or width > WIDEST_ROW):
+        return False
+    if has_lanes(nest, output, position, body, inner, extents):
+        return False
+    steps = [nest.stride(output, position, axis) for axis in (lane, inner)]
+    return extents[lane] >= LANES and steps == [width, 1] and Lanes(nest, lane).can(body)

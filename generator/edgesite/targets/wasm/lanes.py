@@ -137,7 +137,7 @@ class Lanes:
             case Load() if expr in self.given:
                 return True
             case Load(dtype=DType.FLOAT32):
-                return self.nest.stride(expr.value, expr.index, self.axis) in (0, 1)
+                return self.nest.stride(expr.value, expr.index, self.axis) in (0, 1, 2)
             case Load(dtype=dtype) if dtype in STORED:
                 return self.nest.stride(expr.value, expr.index, self.axis) == 1
             case Cast(dtype=DType.FLOAT32, x=x) if x.dtype in STORED:
@@ -205,7 +205,14 @@ class Lanes:
             return low.demote().shuffle(high.demote(), [0, 1, 4, 5])
         match expr:
             case Load():
-                return load_lanes(f, expr.dtype, *self.nest.address(expr.value, expr.index))
+                address, offset = self.nest.address(expr.value, expr.index)
+                if self.nest.stride(expr.value, expr.index, self.axis) == 2:
+                    both = [
+                        f.load(view, address, offset + at)
+                        for at in (0, LANES * expr.dtype.size_bytes)
+                    ]
+                    return both[0].shuffle(both[1], [0, 2, 4, 6])
+                return load_lanes(f, expr.dtype, address, offset)
             case Cast(dtype=DType.FLOAT32):
                 return self.vector(expr.x).convert_s(F32X4)
             case Cast():

@@ -10,13 +10,15 @@ from edgesite.targets.wasm.boxes import boxes
 from edgesite.targets.wasm.digits import digits_in
 from edgesite.targets.wasm.direction import (
     TRIPLE,
-    has_triples,
+    has_short_rows,
     in_memory_order,
     lane_axis,
     turned_reads,
 )
 from edgesite.targets.wasm.lanes import LANES, Lanes, in_lanes, load_lanes, store_lanes, turned
 from edgesite.targets.wasm.nest import Nest, costs_a_call, shared_in
+from edgesite.wasm import Function
+from edgesite.wasm import Value as Wasm
 
 
 @dataclass(frozen=True)
@@ -79,13 +81,16 @@ def _side_by_side(nest: Nest, output: Value, row: Sequence[_Box], inner: int) ->
 
 
 def _box(nest: Nest, output: Value, box: _Box) -> None:
-    (box,) = _in_digits([box])
+    axes = in_memory_order(nest, output, box.position, box.extents)
+    short = has_short_rows(nest, output, box.position, box.body, axes, box.extents)
+    if not short:
+        (box,) = _in_digits([box])
     nest.watch_all(output, box.position, box.body)
     nest.shared = shared_in(box.body)
-    axes = in_memory_order(nest, output, box.position, box.extents)
-    if has_triples(nest, output, box.position, box.body, axes, box.extents):
-        _triples(nest, output, box, axes)
+    if short:
+        _short_rows(nest, output, box, axes)
         return
+    axes = in_memory_order(nest, output, box.position, box.extents)
     lane = lane_axis(nest, output, box.position, box.body, axes, box.extents)
     if lane is None:
         across = turned_reads(nest, output, box.position, box.body, axes, box.extents)
@@ -164,27 +169,38 @@ def _square(
         _put_lanes(result, output, box, lane, reads)
 
 
-def _triples(nest: Nest, output: Value, box: _Box, axes: Sequence[int]) -> None:
-    """Four triples at a time: first elements, second and third ones, then mixed in registers."""
+def _short_rows(nest: Nest, output: Value, box: _Box, axes: Sequence[int]) -> None:
+    """Four rows at a time: their first elements, their second ones, then mixed in registers."""
     *around, lane, inner = axes
-    extent = box.extents[lane]
+    extent, width = box.extents[lane], box.extents[inner]
+    together, apart, mix = (
+        (TRIPLE, LANES, _mixed_triples) if width == TRIPLE else (LANES, width, turned)
+    )
     with nest.loops(around, box.extents) as line:
         whole = extent // LANES * LANES
         with line.loop(lane, 0, whole, LANES) as four:
             f = four.scalars.f
-            nests = [four.bound({inner: number}) for number in range(TRIPLE)]
-            a, b, c = (f.let(Lanes(each, lane).vector(box.body)) for each in nests)
-            pointer, offset = nests[0].address(output, box.position)
-            mixed = (
-                a.shuffle(b, [0, 4, 1, 5]).shuffle(c, [0, 1, 4, 2]),
-                b.shuffle(c, [1, 5, 2, 6]).shuffle(a, [0, 1, 6, 2]),
-                c.shuffle(a, [2, 7, 3, 3]).shuffle(b, [0, 1, 7, 2]),
-            )
-            for number, vector in enumerate(mixed):
-                f.store(pointer, vector, offset + number * LANES * output.dtype.size_bytes)
+            pointer, offset = four.bound({inner: 0}).address(output, box.position)
+            for start in range(0, width, together):
+                nests = [four.bound({inner: start + number}) for number in range(together)]
+                columns = [f.let(Lanes(each, lane).vector(box.body)) for each in nests]
+                for number, vector in enumerate(mix(f, columns)):
+                    place = start + number * apart
+                    f.store(pointer, vector, offset + place * output.dtype.size_bytes)
         if whole < extent:
             with (
                 line.loop(lane, whole, extent) as pixel,
                 pixel.loops([inner], box.extents) as one,
             ):
                 one.put(output, box.position, one.scalar(box.body))
+
+
+def _mixed_triples(f: Function, columns: Sequence[Wasm]) -> list[Wasm]:
+    """Four triples in three vectors, of their first, second and third elements."""
+    a, b, c = columns
+    mixed = [
+        a.shuffle(b, [0, 4, 1, 5]).shuffle(c, [0, 1, 4, 2]),
+        b.shuffle(c, [1, 5, 2, 6]).shuffle(a, [0, 1, 6, 2]),
+        c.shuffle(a, [2, 7, 3, 3]).shuffle(b, [0, 1, 7, 2]),
+    ]
+    return [f.let(vector) for vector in mixed]

@@ -1,6 +1,6 @@
 """The transforms of Winograd's minimal filtering: their matrices, and how vectors go through.
 
-A tile of m x m results of a 3x3 filter is results * ((filters w filters') . (inputs x inputs'))
+A tile of m x m results of a filter is results * ((filters w filters') . (inputs x inputs'))
 * results', with matrices that follow from interpolation points by the Cook-Toom construction.
 In whole numbers rows of the filters' matrix are scaled so that they have no fractions, and
 what comes out is a known multiple of the result. It may wrap around at 32 bits on the way:
@@ -22,9 +22,6 @@ from edgesite.wasm import Value as Wasm
 
 Row = tuple[Fraction, ...]
 Matrix = tuple[Row, ...]
-
-TAPS = 3
-"""Of a filter, along each axis."""
 
 
 def cook_toom(points: Sequence[Fraction], m: int, taps: int) -> tuple[Matrix, Matrix, Matrix]:
@@ -74,18 +71,21 @@ class Arithmetic:
     """Of inputs and filters, transformed ones too."""
     sums: Type
     """Of their products and the results."""
+    taps: int = 3
+    """Of a filter, along each axis."""
     stride: int = 1
 
     @property
     def name(self) -> str:
         """What its kernels are called in listings."""
+        taps = f"x{self.taps}" if self.taps != 3 else ""
         stride = f"s{self.stride}" if self.stride > 1 else ""
-        return f"winograd{self.m}{stride}" if self.lanes.is_float else f"winograd{self.m}int8"
+        return f"winograd{self.m}{taps}{stride}{'' if self.lanes.is_float else 'int8'}"
 
     @property
     def span(self) -> int:
         """Inputs of a tile along an axis, and as many products."""
-        return self.stride * self.m + TAPS - self.stride
+        return self.stride * self.m + self.taps - self.stride
 
     @property
     def advance(self) -> int:
@@ -105,7 +105,7 @@ class Arithmetic:
     @cached_property
     def phases(self) -> tuple[int, ...]:
         """At how many points each phase has products: the last has fewer taps, and so fewer."""
-        return tuple(self.m + len(range(k, TAPS, self.stride)) - 1 for k in range(self.stride))
+        return tuple(self.m + len(range(k, self.taps, self.stride)) - 1 for k in range(self.stride))
 
     def phases_at(self, point: int) -> int:
         """How many phases have products at a point along an axis; they are summed there."""
@@ -149,7 +149,7 @@ class Arithmetic:
         for k, count in enumerate(self.phases):
             own_inputs, own_filters, _ = cook_toom(self.points[:count], self.m, count - self.m + 1)
             inputs += [_spread(row, k, self.stride, self.span) for row in own_inputs]
-            filters += [_spread(row, k, self.stride, TAPS) for row in own_filters]
+            filters += [_spread(row, k, self.stride, self.taps) for row in own_filters]
         _, _, results = cook_toom(self.points, self.m, self.n - self.m + 1)
         return _matrix(inputs), _matrix(filters), results
 
@@ -212,6 +212,12 @@ ZERO, ONE, TWO = Fraction(0), Fraction(1), Fraction(2)
 FLOATS = {
     4: Arithmetic(4, (ZERO, *_both(Fraction(11, 16), Fraction(3, 2))), F32X4, F32X4),
     2: Arithmetic(2, (ZERO, *_both(ONE)), F32X4, F32X4),
+}
+OF_FOUR_TAPS = {
+    4: Arithmetic(4, _both(Fraction(3, 8), Fraction(7, 8), TWO), F32X4, F32X4, taps=4),
+}
+OF_FIVE_TAPS = {
+    4: Arithmetic(4, (ZERO, *_both(Fraction(1, 2), ONE, TWO)), F32X4, F32X4, taps=5),
 }
 STRIDED = {
     4: Arithmetic(4, _both(Fraction(1, 2), Fraction(4, 3)), F32X4, F32X4, stride=2),

@@ -1,7 +1,7 @@
-"""Winograd's minimal filtering for 3x3 convolutions of stride 1 and 2.
+"""Winograd's minimal filtering for convolutions of 3x3 to 5x5 taps, and of 3x3 at stride 2.
 
-A tile of m x m results is computed from n x n inputs, n = m + 2, with n * n products for
-each pair of channels instead of 9 * m * m: a quarter of them for m = 4, 4/9 for m = 2.
+A tile of m x m results is computed from n x n inputs, n = m + taps - 1, with n * n products for
+each pair of channels instead of (taps * m)^2: for 3x3 a quarter of them if m = 4, 4/9 if m = 2.
 Inputs and filters are transformed by matrices that follow from interpolation points, the
 products are n * n matrix products over the channels, and another matrix transforms back
 (Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2016; the matrices by
@@ -44,7 +44,7 @@ from edgesite.targets.wasm.tiles import (
     even_tiles,
     merged,
 )
-from edgesite.targets.wasm.transforms import TAPS, WHOLE
+from edgesite.targets.wasm.transforms import WHOLE
 from edgesite.targets.wasm.whole import Finish, finish_of, is_quantised
 from edgesite.targets.wasm.winograd_kernels import (
     LINE_BYTES,
@@ -179,7 +179,7 @@ class _Steps:
                 ]
         first = made[0]
         if isinstance(first, Step):
-            effort = shape.planes / (TAPS * shape.m) ** 2
+            effort = shape.planes / (numbers.taps * shape.m) ** 2
             made[0] = replace(first, macs=self.product.macs, effort=effort, origin=self.node.origin)
         return made if shape.parts > 1 else [self._spectrum(rooms.filters, rooms), *made]
 
@@ -219,7 +219,7 @@ class _Steps:
         rest = shape.panels * PANEL - shape.filters
         filled = np.pad(view, [(0, rest), (0, 0), (0, 0), (0, 0)]) if rest else view
         together = 1 if shape.arithmetic.lanes.is_float else GROUP
-        split = filled.reshape(shape.panels, PANEL, TAPS**2, shape.channels // together, together)
+        split = filled.reshape(shape.panels, PANEL, -1, shape.channels // together, together)
         array = np.ascontiguousarray(np.moveaxis(split, 1, -2))
         value = Value(f"{self.node.output.name}.filters", array.shape, DType.of(array.dtype))
         constants[value] = array

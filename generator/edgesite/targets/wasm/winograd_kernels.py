@@ -14,7 +14,7 @@ from edgesite.targets.wasm.contract import PANEL
 from edgesite.targets.wasm.lanes import LANES
 from edgesite.targets.wasm.scalars import Scalars
 from edgesite.targets.wasm.tiles import VECTOR_BYTES, Epilogue, Loop, moved
-from edgesite.targets.wasm.transforms import TAPS, Arithmetic, transformed, transformed_square
+from edgesite.targets.wasm.transforms import Arithmetic, transformed, transformed_square
 from edgesite.targets.wasm.whole import Finish
 from edgesite.wasm import I32, Function, Local
 from edgesite.wasm import Value as Wasm
@@ -49,17 +49,17 @@ class FilterKernel:
         f.keep_constants()
         source, *targets = pointers
         _, matrix, _ = self.arithmetic.matrices
-        size, given = self.size, self.given
+        size, given, taps = self.size, self.given, self.arithmetic.taps
         with f.loop(0, self.panels) as panel:
-            here = f.local(I32, source + panel * (TAPS**2 * given))
+            here = f.local(I32, source + panel * (taps**2 * given))
             to_panel = {
                 phases: f.let(target + panel * (phases * size))
                 for phases, target in zip(self.phases, targets, strict=True)
             }
             with f.loop(0, size, step=VECTOR_BYTES) as at:
                 columns = [
-                    [f.let(self._load(f, here, (TAPS * y + x) * given)) for y in range(TAPS)]
-                    for x in range(TAPS)
+                    [f.let(self._load(f, here, (taps * y + x) * given)) for y in range(taps)]
+                    for x in range(taps)
                 ]
                 there = {phases: f.let(target + at) for phases, target in to_panel.items()}
                 squares = transformed_square(scalars, matrix, columns, relaxed=relaxed)
@@ -210,20 +210,32 @@ class OutputKernel:
         products, *reads, result = pointers
         at = [products, result, *reads]
         source = f.local(I32, products)
-        for first, many, high in self._runs(self.height):
-            with f.loop(first, first + many) as row:
-                line = moved(f, at, self._tile_step(self.y), row)
-                for start, count, wide in self._runs(self.width):
-                    with f.loop(start, start + count) as tile:
-                        corner = moved(f, line, self._tile_step(self.x), tile)
-                        self._channels(scalars, source, corner, high, wide, relaxed=relaxed)
+        tiles = -(-self.height // self.arithmetic.m)
+        with f.loop(0, tiles) as row:
+            high = self._high(f, row == tiles - 1)
+            line = moved(f, at, self._tile_step(self.y), row)
+            for start, count, wide in self._runs(self.width):
+                with f.loop(start, start + count) as tile:
+                    corner = moved(f, line, self._tile_step(self.x), tile)
+                    self._channels(scalars, source, corner, high, wide, relaxed=relaxed)
+
+    def _high(self, f: Function, is_last: Wasm) -> Wasm | int:
+        """How many rows of a tile are wanted; the code is the same for all, it would be long."""
+        m = self.arithmetic.m
+        rest = self.height % m
+        if not rest or self.height < m:
+            return rest or m
+        high = f.local(I32, m)
+        with f.if_(is_last):
+            f.assign(high, rest)
+        return high
 
     def _channels(
         self,
         scalars: Scalars,
         source: Local,
         corner: list[Wasm],
-        high: int,
+        high: Wasm | int,
         wide: int,
         *,
         relaxed: bool,
@@ -245,7 +257,7 @@ class OutputKernel:
         return replace(loop, steps=(0, *(self.arithmetic.m * step for step in loop.steps[1:])))
 
     def _runs(self, size: int) -> list[tuple[int, int, int]]:
-        """Tiles along an axis, as (first, how many, results of each that are wanted)."""
+        """Tiles along a row, as (first, how many, results of each that are wanted)."""
         whole, rest = divmod(size, self.arithmetic.m)
         runs = [(0, whole, self.arithmetic.m), (whole, 1, rest)]
         return [run for run in runs if run[1] and run[2]]
@@ -255,7 +267,7 @@ class OutputKernel:
         scalars: Scalars,
         source: Wasm,
         here: list[Wasm],
-        high: int,
+        high: Wasm | int,
         wide: int,
         lanes: int,
         *,

@@ -9,9 +9,16 @@ from edgesite.ir import Axis, DType, linear
 from edgesite.ir.contraction import Contraction, overhang
 from edgesite.targets.wasm.contract import PANEL
 from edgesite.targets.wasm.lanes import LANES
-from edgesite.targets.wasm.transforms import FLOATS, STRIDED, TAPS, WHOLE, Arithmetic
+from edgesite.targets.wasm.transforms import (
+    FLOATS,
+    OF_FIVE_TAPS,
+    OF_FOUR_TAPS,
+    STRIDED,
+    WHOLE,
+    Arithmetic,
+)
 
-FEWEST_CHANNELS, FEWEST_FILTERS = 16, 8
+FEWEST_CHANNELS, FEWEST_FILTERS = 4, 8
 """With fewer the transforms cost more than the products save."""
 
 FEWEST_TILES = 4
@@ -21,8 +28,9 @@ LARGEST_FILTERS = 4 * 1024 * 1024
 """Bytes of transformed filters that are kept. Beyond they are made anew in every run, a part at a
 time, which takes less time than to fetch them from far away, or m = 2 needs less than half."""
 
-FEWEST_PRODUCTS = 4_000_000
-"""Of a convolution of stride 2: 0.15 ms, of which a fourth can be saved for 5 KB of code."""
+FEWEST_PRODUCTS = {1: 50_000, 2: 4_000_000}
+"""Of a convolution of stride 1 and 2: 2 us and 0.15 ms, of which a half and a fourth can be saved
+for 5 KB of code."""
 
 MOST_WORK = 0.9
 """Of that of the definition, at stride 2: the transforms come on top."""
@@ -34,13 +42,19 @@ PART_BYTES = 512 * 1024
 """Of a part of the filters: they stay in the cache until they are used."""
 
 
-BY_STRIDE = {(DType.FLOAT32, 1): FLOATS, (DType.FLOAT32, 2): STRIDED, (DType.INT16, 1): WHOLE}
-"""By what is multiplied and the stride."""
+WAYS = {
+    (DType.FLOAT32, 3, 1): FLOATS,
+    (DType.FLOAT32, 4, 1): OF_FOUR_TAPS,
+    (DType.FLOAT32, 5, 1): OF_FIVE_TAPS,
+    (DType.FLOAT32, 3, 2): STRIDED,
+    (DType.INT16, 3, 1): WHOLE,
+}
+"""By what is multiplied, the taps along an axis and the stride; by the size of their tiles."""
 
 
 @dataclass(frozen=True)
 class Shape:
-    """A 3x3 convolution of stride 1 or 2, by the axes of its contraction."""
+    """A convolution of square filters, by the axes of its contraction."""
 
     arithmetic: Arithmetic
     y: int
@@ -69,6 +83,12 @@ class Shape:
     def filter_bytes(self) -> int:
         """All filters, transformed."""
         return self.planes * self.channels * self.filters * self.arithmetic.item_bytes
+
+    @property
+    def direct(self) -> int:
+        """Products of the definition, for an image."""
+        results = self.height * self.width * self.filters
+        return self.arithmetic.taps**2 * self.channels * results
 
     @property
     def parts(self) -> int:
@@ -105,9 +125,21 @@ class Shape:
         return -(-self.width // self.m)
 
 
-def shape_of(product: Contraction) -> Shape | None:
-    """The convolution that a contraction is, or None where Winograd's way does not pay."""
-    extents = product.extents
+@dataclass(frozen=True)
+class Sliding:
+    """A contraction of two windows and channels, by its axes: a convolution of an image."""
+
+    y: int
+    x: int
+    stride: int
+    tap_y: int
+    tap_x: int
+    channel: int
+    image: tuple[int, ...]
+
+
+def sliding(product: Contraction) -> Sliding | None:
+    """The convolution that a contraction is: undilated, of one stride, and without groups."""
     if product.batch or len(product.columns) != 1:
         return None
     windows: list[list[tuple[int, int]]] = []
@@ -120,32 +152,44 @@ def shape_of(product: Contraction) -> Shape | None:
             single += terms
             if set(terms.values()) != {1}:
                 return None
-    inner = set(product.inner)
+    inner, extents = set(product.inner), product.extents
     channels = [axis for axis in single if axis in inner and extents[axis] > 1]
     if len(windows) != 2 or len(channels) != 1:
         return None
     ((y, stride), (tap_y, one)), ((x, stride_x), (tap_x, one_x)) = windows
-    choice = BY_STRIDE.get((product.left.dtype, stride))
-    if choice is None or stride_x != stride or (one, one_x) != (1, 1):
+    if stride_x != stride or (one, one_x) != (1, 1):
         return None
     if not {tap_y, tap_x} <= inner or {y, x} & inner:
-        return None
-    if extents[tap_y] != TAPS or extents[tap_x] != TAPS:
         return None
     if {axis for axis in inner if extents[axis] > 1} != {tap_y, tap_x, channels[0]}:
         return None
     image = tuple(axis for axis in product.rows if axis not in (y, x))
+    return Sliding(y, x, stride, tap_y, tap_x, channels[0], image)
+
+
+def shape_of(product: Contraction) -> Shape | None:
+    """The convolution that a contraction is, or None where Winograd's way does not pay."""
+    found, extents = sliding(product), product.extents
+    if found is None or extents[found.tap_y] != extents[found.tap_x]:
+        return None
+    choice = WAYS.get((product.left.dtype, extents[found.tap_y], found.stride))
+    if choice is None:
+        return None
     shape = Shape(
-        next(iter(choice.values())), y, x, image, channels[0], tap_y, tap_x, extents[y], extents[x],
-        extents[channels[0]], extents[product.columns[0]],
+        next(iter(choice.values())), found.y, found.x, found.image, found.channel,
+        found.tap_y, found.tap_x, extents[found.y], extents[found.x],
+        extents[found.channel], extents[product.columns[0]],
     )  # fmt: skip
     if shape.channels < FEWEST_CHANNELS or shape.filters < FEWEST_FILTERS:
         return None
-    if shape.channels % shape.arithmetic.lanes.lanes:
+    if (
+        shape.channels % shape.arithmetic.lanes.lanes
+        or shape.direct < FEWEST_PRODUCTS[found.stride]
+    ):
         return None
     sizes = [replace(shape, arithmetic=arithmetic) for arithmetic in choice.values()]
     enough = [size for size in sizes if size.tiles >= FEWEST_TILES]
-    return _at_stride_one(enough) if stride == 1 else _at_stride_two(enough)
+    return _at_stride_one(enough) if found.stride == 1 else _at_stride_two(enough)
 
 
 def _at_stride_one(sizes: Sequence[Shape]) -> Shape | None:
@@ -163,8 +207,7 @@ def _at_stride_two(sizes: Sequence[Shape]) -> Shape | None:
     best = min(sizes, key=_work, default=None)
     if best is None:
         return None
-    direct = TAPS**2 * best.height * best.width * best.channels * best.filters
-    return best if direct > FEWEST_PRODUCTS and _work(best) < MOST_WORK * direct else None
+    return best if _work(best) < MOST_WORK * best.direct else None
 
 
 def _work(shape: Shape) -> float:
