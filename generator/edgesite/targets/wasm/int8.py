@@ -51,7 +51,7 @@ ROWS = 5
 ROWS_OF_ONE_VECTOR = 10
 """Rows of a tile: ten sums, a row of the panel, one spread pair and one product."""
 
-FEW_STEPS = 48
+FEW_STEPS = 24
 """After so few steps along the inner axes it counts to finish sums where they are; after more,
 the code that this takes is better saved."""
 
