@@ -454,9 +454,9 @@ class _Emission:
     ) -> None:
         """One step along the inner axes: an outer product added to the tile."""
         f = self.f
-        panel: list[Wasm] = [
-            f.let(f.load(F32X4, right, vector * VECTOR_BYTES)) for vector in range(len(sums[0]))
-        ]
+        panel = [f.load(F32X4, right, vector * VECTOR_BYTES) for vector in range(len(sums[0]))]
+        if len(sums) > 1:  # a wide panel has more vectors than there are registers
+            panel = [f.let(vector) for vector in panel]
         for start, line in zip(starts, sums, strict=True):
             # The address is added, not put into the instruction: see ENGINES.md, 1b.
             behind = isinstance(start, Wasm) or start
