@@ -21,6 +21,10 @@ from edgesite.targets.wasm.transforms import STRIDED
 from tests.models import Array, arranged, assert_answers_alike, model_of
 
 
+WAYS = {3: "winograd4", 4: "winograd3x4", 5: "winograd4x5"}
+"""The kernels of Winograd's filtering by the taps along an axis."""
+
+
 def calls_of(model: onnx.ModelProto) -> list[Step]:
     """The calls that a model is computed by."""
     schedule = make_schedule(arranged(model))
@@ -207,7 +211,7 @@ def test_winograd_handles_filters_of_several_sizes(
     model, feeds = conv(rng, (2, channels, *size), (filters, channels, taps, taps), pads=pads)
 
     assert_answers_alike(model, feeds, tolerance=2e-5)
-    assert f"winograd4{'' if taps == 3 else f'x{taps}'}" in kernels_of(model)
+    assert WAYS[taps] in kernels_of(model)
 
 
 @pytest.mark.parametrize(("taps", "stride"), [(5, 2), (6, 2), (7, 2), (9, 2), (9, 3), (11, 4)])
@@ -225,7 +229,7 @@ def test_strided_convolutions_become_ones_of_phases(
     assert_answers_alike(model, feeds, tolerance=2e-5)
     high, wide = (-(-(-pad % stride + taps) // stride) for pad in pads[:2])
     if high == wide and channels * stride**2 % 4 == 0:
-        assert f"winograd4{'' if high == 3 else f'x{high}'}" in kernels_of(model)
+        assert WAYS[high] in kernels_of(model)
     else:
         assert kernels_of(model) <= {"contract", "map", "border"}
 

@@ -209,12 +209,16 @@ def _both(*points: Fraction) -> tuple[Fraction, ...]:
 
 ZERO, ONE, TWO = Fraction(0), Fraction(1), Fraction(2)
 
+SIX = (ZERO, *_both(Fraction(11, 16), Fraction(3, 2)))
+"""With infinity; these round least."""
+
 FLOATS = {
-    4: Arithmetic(4, (ZERO, *_both(Fraction(11, 16), Fraction(3, 2))), F32X4, F32X4),
+    4: Arithmetic(4, SIX, F32X4, F32X4),
     2: Arithmetic(2, (ZERO, *_both(ONE)), F32X4, F32X4),
 }
 OF_FOUR_TAPS = {
-    4: Arithmetic(4, _both(Fraction(3, 8), Fraction(7, 8), TWO), F32X4, F32X4, taps=4),
+    # With m = 4 a ResNet-50, whose first layer this is, was 1.6 times as far from its answer.
+    3: Arithmetic(3, SIX, F32X4, F32X4, taps=4),
 }
 OF_FIVE_TAPS = {
     4: Arithmetic(4, (ZERO, *_both(Fraction(1, 2), ONE, TWO)), F32X4, F32X4, taps=5),
