@@ -20,7 +20,6 @@ from edgesite.targets.wasm.schedule import make_schedule
 from edgesite.targets.wasm.transforms import STRIDED
 from tests.models import Array, arranged, assert_answers_alike, model_of
 
-
 WAYS = {3: "winograd4", 4: "winograd3x4", 5: "winograd4x5"}
 """The kernels of Winograd's filtering by the taps along an axis."""
 
