@@ -219,8 +219,10 @@ def test_winograd_handles_filters_of_several_sizes(
 @pytest.mark.parametrize("pads", [(0, 0, 0, 0), (2, 2, 2, 2), (3, 1, 0, 2)])
 def test_strided_convolutions_become_ones_of_phases(
     taps: int, stride: int, size: tuple[int, int], channels: int, pads: tuple[int, ...],
-    rng: np.random.Generator,
+    rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
+    monkeypatch.setattr(winograd_shape, "PRODUCTS_PER_BYTE", 0)
+    monkeypatch.setattr(winograd_shape, "MOST_WORK", 9)
     model, feeds = conv(
         rng, (2, channels, *size), (16, channels, taps, taps), pads=pads, strides=[stride] * 2
     )
@@ -231,6 +233,42 @@ def test_strided_convolutions_become_ones_of_phases(
         assert WAYS[high] in kernels_of(model)
     else:
         assert kernels_of(model) <= {"contract", "map", "border"}
+
+
+def test_phases_are_left_where_their_filters_would_be_too_large(rng: np.random.Generator) -> None:
+    small, feeds = conv(rng, (1, 192, 8, 8), (64, 192, 4, 4), pads=[1] * 4, strides=[2, 2])
+    large, _ = conv(rng, (1, 12, 64, 64), (64, 12, 4, 4), pads=[1] * 4, strides=[2, 2])
+
+    assert_answers_alike(small, feeds, tolerance=2e-5)
+    assert kernels_of(small) <= {"contract", "map", "border"}
+    assert "winograd4" in kernels_of(large)
+
+
+@pytest.mark.parametrize(
+    ("starts", "ends"),
+    [
+        ((0, 4, 0, 0), (2, 8, 50, 52)),
+        ((0, 0, 3, 6), (2, 8, 50, 52)),
+        ((1, 2, 5, 0), (2, 6, 45, 47)),
+    ],
+)
+@pytest.mark.parametrize("pad", [0, 3])
+def test_parts_of_an_image_have_phases(
+    starts: tuple[int, ...], ends: tuple[int, ...], pad: int, rng: np.random.Generator
+) -> None:
+    feeds = {"x": rng.standard_normal((2, 8, 50, 52), dtype=np.float32)}
+    channels = ends[1] - starts[1]
+    weights = {
+        "starts": np.array(starts),
+        "ends": np.array(ends),
+        "w": (rng.standard_normal((16, channels, 7, 7)) / 14).astype(np.float32),
+    }
+    nodes = [
+        helper.make_node("Slice", ["x", "starts", "ends"], ["part"]),
+        helper.make_node("Conv", ["part", "w"], ["y"], strides=[2, 2], pads=[pad] * 4),
+    ]
+
+    assert_answers_alike(model_of(nodes, feeds, ["y"], weights), feeds, tolerance=2e-5)
 
 
 @pytest.mark.parametrize("m", [2, 4])

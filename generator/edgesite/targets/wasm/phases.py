@@ -33,7 +33,7 @@ from edgesite.ir import (
 )
 from edgesite.ir.contraction import Contraction, contraction
 from edgesite.targets.wasm.tiles import along
-from edgesite.targets.wasm.winograd_shape import Sliding, shape_of, sliding
+from edgesite.targets.wasm.winograd_shape import Sliding, pays, shape_of, sliding
 
 
 def in_phases(graph: Graph) -> Graph:
@@ -60,7 +60,9 @@ def _split(node: Reduce, graph: Graph) -> _Split | None:
         return None
     split = _Split(node, product, found)
     phased = contraction(split.whole(), {split.filters})
-    return None if phased is None or shape_of(phased) is None else split
+    shape = None if phased is None else shape_of(phased)
+    axes = (found.y, found.x, found.channel, found.tap_y, found.tap_x, *product.columns)
+    return split if shape is not None and pays(shape, product.size(axes)) else None
 
 
 @dataclass(frozen=True)
@@ -133,7 +135,7 @@ class _Split:
     def image(self) -> Value:
         """The phases: an image of as many channels as there are."""
         shape = list(self.product.left.value.shape)
-        shape[self.across] *= self.found.stride**2
+        shape[self.across] = self.found.stride**2 * self.product.extents[self.found.channel]
         for window in self.windows:
             shape[window.number] = window.rows
         return Value(f"{self.node.output.name}.phases", tuple(shape), DType.FLOAT32)
@@ -161,9 +163,10 @@ class _Split:
         """What makes the phases."""
         source, stride = self.product.left.value, self.found.stride
         at = list(axes_of(self.image.shape))
-        channels = source.shape[self.across]
+        channels = self.product.extents[self.found.channel]
+        first = linear(self.product.left.index[self.across]).constant
         phase = at[self.across] // channels
-        at[self.across] = at[self.across] % channels
+        at[self.across] = at[self.across] % channels + first
         inside: list[Expr] = []
         for window, offset in zip(self.windows, (phase // stride, phase % stride), strict=True):
             position = at[window.number] * stride + offset

@@ -33,7 +33,7 @@ FEWEST_PRODUCTS = {1: 50_000, 2: 4_000_000}
 for 5 KB of code."""
 
 MOST_WORK = 0.9
-"""Of that of the definition, at stride 2: the transforms come on top."""
+"""Of that of the definition, at a stride: the transforms come on top."""
 
 PRODUCTS_PER_BYTE = 3
 """How many take as long as to fetch a byte of transformed filters."""
@@ -205,9 +205,12 @@ def _at_stride_two(sizes: Sequence[Shape]) -> Shape | None:
     caches: to fetch them is work as well.
     """
     best = min(sizes, key=_work, default=None)
-    if best is None:
-        return None
-    return best if _work(best) < MOST_WORK * best.direct else None
+    return best if best is not None and pays(best, best.direct) else None
+
+
+def pays(shape: Shape, direct: int) -> bool:
+    """Whether it takes less than so many products of the definition, for an image."""
+    return _work(shape) < MOST_WORK * direct
 
 
 def _work(shape: Shape) -> float:
