@@ -572,6 +572,23 @@ def test_short_rows_are_mixed_at_every_width(
     assert_means_the_same(interleaved, feeds)
 
 
+@pytest.mark.parametrize("height", [3, 4, 9])
+@pytest.mark.parametrize("width", [3, 4, 5, 9])
+def test_squares_are_turned_where_they_are_read_backwards(
+    height: int, width: int, rng: np.random.Generator
+) -> None:
+    feeds = {"x": rng.standard_normal((width, height), dtype=np.float32)}
+
+    assert_means_the_same(
+        lambda x: [
+            x.compute((height, width), lambda h, w: x.at(w, height - 1 - h) * 2),
+            x.compute((height, width), lambda h, w: x.at(width - 1 - w, h) * 2),
+            x.compute((height, width), lambda h, w: x.at(width - 1 - w, height - 1 - h) * 2),
+        ],
+        feeds,
+    )
+
+
 @pytest.mark.parametrize("step", [2, 3])
 @pytest.mark.parametrize("width", [1, 3, 4, 5, 7, 8, 9, 1009])
 def test_elements_apart_are_read_together(width: int, step: int, rng: np.random.Generator) -> None:

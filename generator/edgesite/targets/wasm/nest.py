@@ -121,8 +121,10 @@ class Nest:
             stride = self.stride(*key, axis)
             if stride is None:
                 raise InternalError(f"no even step along axis {axis}: {key}")
-            distance = stride * steps * cursor.item_bytes
-            further.cursors[key] = replace(cursor, offset=cursor.offset + distance)
+            pointer, offset = cursor.pointer, cursor.offset + stride * steps * cursor.item_bytes
+            if offset < 0:
+                pointer, offset = self.scalars.f.let(pointer + offset), 0
+            further.cursors[key] = replace(cursor, pointer=pointer, offset=offset)
         return further
 
     def inside(self) -> Nest:
