@@ -220,7 +220,7 @@ class OutputKernel:
                     self._channels(scalars, source, corner, high, wide, relaxed=relaxed)
 
     def _high(self, f: Function, is_last: Wasm) -> Wasm | int:
-        """How many rows of a tile are wanted; the code is the same for all, it would be long."""
+        """How many rows of a tile are wanted, found when it runs: code for each would be long."""
         m = self.arithmetic.m
         rest = self.height % m
         if not rest or self.height < m:
