@@ -589,6 +589,14 @@ def test_squares_are_turned_where_they_are_read_backwards(
     )
 
 
+def test_reads_that_move_unevenly_are_not_turned(rng: np.random.Generator) -> None:
+    feeds = {"x": rng.standard_normal((2, 9, 8), dtype=np.float32)}
+
+    assert_means_the_same(
+        lambda x: x.compute((8, 17), lambda h, w: x.at((w + 1) % 2, (w + 1) // 2, h) * 2), feeds
+    )
+
+
 @pytest.mark.parametrize("step", [2, 3])
 @pytest.mark.parametrize("width", [1, 3, 4, 5, 7, 8, 9, 1009])
 def test_elements_apart_are_read_together(width: int, step: int, rng: np.random.Generator) -> None:

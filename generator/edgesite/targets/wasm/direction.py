@@ -84,11 +84,11 @@ def turned_reads(
     if len(axes) < 2 or extents[axes[-1]] < LANES or output.dtype not in STORED:
         return None
     *others, lane = axes
-    reads = frozenset(
-        load for load in body.loads if nest.stride(load.value, load.index, lane) not in (0, 1)
-    )
+    along = {load: nest.stride(load.value, load.index, lane) for load in body.loads}
+    reads = frozenset(load for load, step in along.items() if step not in (0, 1))
     if (
         nest.stride(output, position, lane) != 1
+        or None in along.values()
         or not reads <= always_read(body)
         or any(load.dtype not in WIDE or load.value == output for load in reads)
         or not Lanes(nest, lane, reads).can(body)
