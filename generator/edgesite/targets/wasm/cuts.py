@@ -225,7 +225,7 @@ def _transform(kernel: FilterKernel | InputKernel | OutputKernel) -> Cut:
     m = numbers.m
     match kernel:
         case FilterKernel():
-            given = kernel.arithmetic.taps**2 * kernel.given
+            given = numbers.taps**2 * kernel.given
             steps = (given, *(phases * kernel.size for phases in kernel.phases))
             return Cut(kernel.panels, 1, steps, lambda panels: replace(kernel, panels=panels))
         case InputKernel():

@@ -173,10 +173,7 @@ class _Split:
             at[window.number] = position
             if window.extent % stride:
                 inside.append(position < window.extent)
-        body: Expr = Load(DType.FLOAT32, source, tuple(at))
-        guard = all_of(inside)
-        if guard is not None:
-            body = select(guard, body, const(0.0, DType.FLOAT32))
+        body = _guarded(Load(DType.FLOAT32, source, tuple(at)), inside)
         return Map(self.image, simplify(body), self.node.origin)
 
     def whole(self) -> Reduce:
@@ -191,10 +188,13 @@ class _Split:
             position = simplify(axes[window.place] + tap + window.first)
             at[window.number] = position
             inside += [position >= 0, position < window.rows]
-        image: Expr = Load(DType.FLOAT32, self.image, tuple(at))
-        guard = all_of(inside)
-        if guard is not None:
-            image = select(guard, image, const(0.0, DType.FLOAT32))
+        image = _guarded(Load(DType.FLOAT32, self.image, tuple(at)), inside)
         column = axes[self.product.columns[0]]
         filters = Load(DType.FLOAT32, self.filters, (column, channel, *taps))
         return replace(self.node, body=simplify(image * filters), extent=extent)
+
+
+def _guarded(element: Load, inside: list[Expr]) -> Expr:
+    """An element where all conditions hold, and zero elsewhere."""
+    guard = all_of(inside)
+    return element if guard is None else select(guard, element, const(0.0, element.dtype))

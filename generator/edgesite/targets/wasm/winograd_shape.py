@@ -53,17 +53,24 @@ WAYS = {
 
 
 @dataclass(frozen=True)
-class Shape:
-    """A convolution of square filters, by the axes of its contraction."""
+class Sliding:
+    """A contraction of two windows and channels, by its axes: a convolution of an image."""
 
-    arithmetic: Arithmetic
     y: int
     x: int
-    image: tuple[int, ...]
-    """The axes of rows other than y and x: the batch."""
-    channel: int
+    stride: int
     tap_y: int
     tap_x: int
+    channel: int
+    image: tuple[int, ...]
+    """The axes of rows other than y and x: the batch."""
+
+
+@dataclass(frozen=True)
+class Shape(Sliding):
+    """A convolution of square filters, and in what tiles."""
+
+    arithmetic: Arithmetic
     height: int
     width: int
     channels: int
@@ -125,19 +132,6 @@ class Shape:
         return -(-self.width // self.m)
 
 
-@dataclass(frozen=True)
-class Sliding:
-    """A contraction of two windows and channels, by its axes: a convolution of an image."""
-
-    y: int
-    x: int
-    stride: int
-    tap_y: int
-    tap_x: int
-    channel: int
-    image: tuple[int, ...]
-
-
 def sliding(product: Contraction) -> Sliding | None:
     """The convolution that a contraction is: undilated, of one stride, and without groups."""
     if product.batch or len(product.columns) != 1:
@@ -176,9 +170,9 @@ def shape_of(product: Contraction) -> Shape | None:
     if choice is None:
         return None
     shape = Shape(
-        next(iter(choice.values())), found.y, found.x, found.image, found.channel,
-        found.tap_y, found.tap_x, extents[found.y], extents[found.x],
-        extents[found.channel], extents[product.columns[0]],
+        **vars(found), arithmetic=next(iter(choice.values())),
+        height=extents[found.y], width=extents[found.x],
+        channels=extents[found.channel], filters=extents[product.columns[0]],
     )  # fmt: skip
     if shape.channels < FEWEST_CHANNELS or shape.filters < FEWEST_FILTERS:
         return None
