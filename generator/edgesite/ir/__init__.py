@@ -42,7 +42,7 @@ from edgesite.ir.graph import (
     verify,
 )
 from edgesite.ir.host import HostFunction, HostOperand, HostStep, on_host
-from edgesite.ir.positions import axes_of, broadcast_shape, flatten, unflatten
+from edgesite.ir.positions import axes_of, broadcast_shape, flatten, unflatten, within
 from edgesite.ir.simplify import bounds, linear, simplify
 from edgesite.ir.tensor import (
     Builder,
@@ -113,4 +113,5 @@ __all__ = [
     "verify",
     "walk",
     "where",
+    "within",
 ]

@@ -8,7 +8,7 @@ import numpy as np
 
 from edgesite.errors import UnsupportedShapeError
 from edgesite.ir.dtypes import INDEX
-from edgesite.ir.expr import Axis, Expr, index
+from edgesite.ir.expr import Axis, Expr, Operand, all_of, index, select
 from edgesite.ir.simplify import simplify
 
 Position = Expr | int
@@ -57,3 +57,10 @@ def unflatten(flat: Position, shape: Sequence[int]) -> list[Expr]:
         position.append(simplify(rest // max(stride, 1)))
         rest = simplify(rest % max(stride, 1))
     return position
+
+
+def within(element: Expr, position: Sequence[Expr], shape: Sequence[int], fill: Operand) -> Expr:
+    """What is read at a position where that lies inside of `shape`, and `fill` elsewhere."""
+    tests = [t for p, n in zip(position, shape, strict=True) for t in (p >= 0, p < n)]
+    inside = all_of(tests)
+    return element if inside is None else select(inside, element, fill)

@@ -18,7 +18,7 @@ from edgesite.errors import InternalError, UnsupportedShapeError
 from edgesite.ir import codecs
 from edgesite.ir.counts import counted
 from edgesite.ir.dtypes import INDEX, DType
-from edgesite.ir.expr import Expr, Load, Value, all_of, binary, const, index, select, unary
+from edgesite.ir.expr import Expr, Load, Value, binary, const, index, select, unary
 from edgesite.ir.graph import (
     Array,
     Graph,
@@ -33,7 +33,15 @@ from edgesite.ir.graph import (
     rename_values,
 )
 from edgesite.ir.host import HostStep
-from edgesite.ir.positions import Position, axes_of, broadcast_shape, coordinate, flatten, unflatten
+from edgesite.ir.positions import (
+    Position,
+    axes_of,
+    broadcast_shape,
+    coordinate,
+    flatten,
+    unflatten,
+    within,
+)
 from edgesite.ir.simplify import simplify
 
 Body = Callable[..., Expr]
@@ -284,15 +292,7 @@ class Tensor:
     def at_or(self, fill: float | bool, *position: Position) -> Expr:
         """The element at a position, or `fill` where that lies outside."""
         where = [coordinate(p) for p in position]
-        inside = all_of(
-            [
-                test
-                for p, extent in zip(where, self.shape, strict=True)
-                for test in (p >= 0, p < extent)
-            ]
-        )
-        element = self.at(*where)
-        return element if inside is None else select(inside, element, const(fill, self.dtype))
+        return within(self.at(*where), where, self.shape, const(fill, self.dtype))
 
     def broadcast_at(self, *position: Position) -> Expr:
         """The element at a position of a shape this tensor broadcasts to, as in numpy."""

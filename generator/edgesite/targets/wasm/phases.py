@@ -17,19 +17,16 @@ import numpy as np
 from edgesite.ir import (
     Array,
     DType,
-    Expr,
     Graph,
     Load,
     Map,
     Node,
     Reduce,
     Value,
-    all_of,
     axes_of,
-    const,
     linear,
-    select,
     simplify,
+    within,
 )
 from edgesite.ir.contraction import Contraction, contraction
 from edgesite.targets.wasm.tiles import along
@@ -167,13 +164,9 @@ class _Split:
         first = linear(self.product.left.index[self.across]).constant
         phase = at[self.across] // channels
         at[self.across] = at[self.across] % channels + first
-        inside: list[Expr] = []
         for window, offset in zip(self.windows, (phase // stride, phase % stride), strict=True):
-            position = at[window.number] * stride + offset
-            at[window.number] = position
-            if window.extent % stride:
-                inside.append(position < window.extent)
-        body = _guarded(Load(DType.FLOAT32, source, tuple(at)), inside)
+            at[window.number] = at[window.number] * stride + offset
+        body = within(Load(DType.FLOAT32, source, tuple(at)), at, source.shape, 0.0)
         return Map(self.image, simplify(body), self.node.origin)
 
     def whole(self) -> Reduce:
@@ -183,18 +176,9 @@ class _Split:
         channel, *taps = axes[-3:]
         at = list(self.product.left.index)
         at[self.across] = channel
-        inside: list[Expr] = []
         for window, tap in zip(self.windows, taps, strict=True):
-            position = simplify(axes[window.place] + tap + window.first)
-            at[window.number] = position
-            inside += [position >= 0, position < window.rows]
-        image = _guarded(Load(DType.FLOAT32, self.image, tuple(at)), inside)
+            at[window.number] = simplify(axes[window.place] + tap + window.first)
+        image = within(Load(DType.FLOAT32, self.image, tuple(at)), at, self.image.shape, 0.0)
         column = axes[self.product.columns[0]]
         filters = Load(DType.FLOAT32, self.filters, (column, channel, *taps))
         return replace(self.node, body=simplify(image * filters), extent=extent)
-
-
-def _guarded(element: Load, inside: list[Expr]) -> Expr:
-    """An element where all conditions hold, and zero elsewhere."""
-    guard = all_of(inside)
-    return element if guard is None else select(guard, element, const(0.0, element.dtype))
